@@ -1,0 +1,24 @@
+//! The site: home page, health, and the API document.
+
+mod docs;
+mod find_health;
+mod find_home;
+mod find_ping;
+mod openapi;
+
+use tenantry_api::{Access, Routes, routes};
+
+pub use openapi::DOCUMENT;
+
+/// The routes of this group.
+pub fn routes() -> Routes {
+    Routes::new("site")
+        .add(Access::Public, routes!(find_home::find_home))
+        .add(Access::Public, routes!(find_ping::find_ping))
+        .add(Access::Public, routes!(find_health::find_health))
+        .add(Access::Public, routes!(openapi::find_openapi))
+        .add(Access::Public, routes!(docs::find_docs))
+        .add(Access::Public, routes!(docs::find_docs_file))
+        .schema::<find_ping::Ping>()
+        .schema::<find_health::Health>()
+}

@@ -1,0 +1,44 @@
+//! Tenants, their life, and their provisioning jobs.
+
+mod check_tenant_key;
+mod count_tenants;
+mod create_tenant;
+mod find_job;
+mod find_tenant;
+mod include;
+mod job_view;
+mod list_audit;
+mod list_jobs;
+mod list_resources;
+mod list_tenants;
+mod provision_tenant;
+mod update_tenant;
+
+use tenantry_api::view::{AddressView, ContactView, LeadView, ResourceView, TenantView};
+use tenantry_api::{Access, Routes, routes};
+use tenantry_domain::Permission::{CreateTenant, ProvisionTenant, UpdateTenant, ViewAuditLog, ViewTenant};
+
+/// The routes of this group.
+pub fn routes() -> Routes {
+    Routes::new("tenants")
+        .add(Access::Operator(CreateTenant), routes!(create_tenant::create_tenant))
+        .add(Access::Operator(ViewTenant), routes!(list_tenants::list_tenants))
+        .add(Access::Operator(ViewTenant), routes!(count_tenants::count_tenants))
+        .add(Access::TenantOrItsLead(ViewTenant), routes!(find_tenant::find_tenant))
+        .add(Access::Tenant(UpdateTenant), routes!(update_tenant::update_tenant))
+        .add(Access::AnyLeadOr(ViewTenant), routes!(check_tenant_key::check_tenant_key))
+        .add(Access::Tenant(ProvisionTenant), routes!(provision_tenant::provision_tenant))
+        .add(Access::Tenant(ViewTenant), routes!(list_jobs::list_jobs))
+        .add(Access::Tenant(ViewTenant), routes!(find_job::find_job))
+        .add(Access::Tenant(ViewTenant), routes!(list_resources::list_resources))
+        .add(Access::Tenant(ViewAuditLog), routes!(list_audit::list_audit))
+        .schema::<TenantView>()
+        .schema::<AddressView>()
+        .schema::<ContactView>()
+        .schema::<LeadView>()
+        .schema::<ResourceView>()
+        .schema::<job_view::JobView>()
+        .schema::<list_audit::AuditEntryView>()
+        .schema::<check_tenant_key::KeyCheck>()
+        .schema::<count_tenants::TenantCount>()
+}

@@ -1,0 +1,74 @@
+use std::fmt;
+
+use tenantry_domain::Permission;
+
+/// Who may call a route. Every route names one; nothing is public by omission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever holds the code that was mailed to the lead; the handler compares it.
+    LeadCode,
+    /// The lead that the path names.
+    OwnLead,
+    /// The lead that the path names, or an operator with the permission.
+    OwnLeadOr(Permission),
+    /// Any lead, or whoever holds the permission.
+    AnyLeadOr(Permission),
+    /// An operator with the permission.
+    Operator(Permission),
+    /// Whoever holds the permission in the tenant that the path names.
+    Tenant(Permission),
+    /// Whoever holds the permission in the tenant that the path names, or the lead that became this tenant.
+    TenantOrItsLead(Permission),
+    /// An application plane; the handler checks its signature.
+    Signature,
+}
+
+impl Access {
+    /// The permission that opens the route, if one does.
+    pub fn permission(self) -> Option<Permission> {
+        match self {
+            Self::OwnLeadOr(permission)
+            | Self::AnyLeadOr(permission)
+            | Self::Operator(permission)
+            | Self::Tenant(permission)
+            | Self::TenantOrItsLead(permission) => Some(permission),
+            Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature => None,
+        }
+    }
+
+    /// Whether a bearer token (or code) has to come with the request.
+    pub fn needs_bearer(self) -> bool {
+        match self {
+            Self::Public | Self::Signature => false,
+            Self::LeadCode
+            | Self::OwnLead
+            | Self::OwnLeadOr(_)
+            | Self::AnyLeadOr(_)
+            | Self::Operator(_)
+            | Self::Tenant(_)
+            | Self::TenantOrItsLead(_) => true,
+        }
+    }
+}
+
+/// A sentence for the API document.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.permission().map(Permission::name).unwrap_or_default();
+        match self {
+            Self::Public => f.write_str("Public."),
+            Self::LeadCode => f.write_str("The code from the mail, as bearer token."),
+            Self::OwnLead => f.write_str("The lead itself."),
+            Self::OwnLeadOr(_) => write!(f, "The lead itself, or an operator with `{name}`."),
+            Self::AnyLeadOr(_) => write!(f, "Any lead, or a caller with `{name}`."),
+            Self::Operator(_) => write!(f, "An operator with `{name}`."),
+            Self::Tenant(_) => write!(f, "An operator, or a member of the tenant, with `{name}`."),
+            Self::TenantOrItsLead(_) => {
+                write!(f, "An operator, or a member of the tenant, with `{name}`; or the lead that became the tenant.")
+            }
+            Self::Signature => f.write_str("Signed with the secret of the tenant's provisioning job."),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use std::fmt;
+
+use serde::Deserialize;
+use tenantry_domain::Tiers;
+use thiserror::Error;
+
+/// Who may issue tokens, and how its keys are found.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Issuer {
+    /// The `iss` claim, exactly.
+    pub issuer: String,
+    /// `aud` or, as in Cognito's access tokens, `client_id` must be one of these.
+    pub audiences: Vec<String>,
+    /// Where its keys are published (RFC 7517).
+    pub jwks_uri: String,
+    /// Whether it may issue operators' tokens.
+    #[serde(default = "yes")]
+    pub is_platform: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How one deployment is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where this API is reached, without a slash at the end; goes into events as the callback's base.
+    pub api_url: String,
+    /// The front end's verification page; lead and code are added to it.
+    pub frontend_url: String,
+    /// The `source` of events.
+    pub event_source: String,
+    /// The event bus.
+    pub event_bus: String,
+    /// The sender of mails.
+    pub mail_from: String,
+    /// The tiers that are sold.
+    pub tiers: Tiers,
+    /// How long the application plane may take, in milliseconds.
+    pub job_life_ms: i64,
+    /// Requests a minute that public routes take of one client address, and about one e-mail address.
+    pub public_rate_per_minute: u32,
+    /// Browser origins that may call the API.
+    pub cors_origins: Vec<String>,
+    /// Who may issue tokens.
+    pub issuers: Vec<Issuer>,
+}
+
+/// A setting that is missing or unusable.
+#[derive(Debug, Error)]
+#[error("{name}: {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+impl ConfigError {
+    /// A setting and what is wrong with it.
+    pub fn new(name: &'static str, problem: impl fmt::Display) -> Self {
+        Self { name, problem: problem.to_string() }
+    }
+}
+
+impl Config {
+    /// Reads the settings through `lookup`, by the names of environment variables. What a function does not need may be absent.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name: &str, default: &str| lookup(name).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
+        let issuers: Vec<Issuer> =
+            serde_json::from_str(&text("ISSUERS", "[]")).map_err(|error| ConfigError::new("ISSUERS", error))?;
+        let minutes: i64 = number("JOB_DEADLINE_MINUTES", &text("JOB_DEADLINE_MINUTES", "60"), 1, 7 * 24 * 60)?;
+        let rate = number("PUBLIC_RATE_PER_MINUTE", &text("PUBLIC_RATE_PER_MINUTE", "10"), 1, 1_000_000)?;
+        let origins = text("CORS_ORIGINS", "");
+        Ok(Self {
+            api_url: url("API_URL", text("API_URL", "http://localhost:3000"))?,
+            frontend_url: url("FRONTEND_URL", text("FRONTEND_URL", "http://localhost:3000/verify"))?,
+            event_source: text("EVENT_SOURCE", "tenantry"),
+            event_bus: text("EVENT_BUS_NAME", "default"),
+            mail_from: text("MAIL_FROM", "no-reply@example.com"),
+            tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
+            job_life_ms: minutes * 60_000,
+            public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
+            cors_origins: origins.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect(),
+            issuers,
+        })
+    }
+}
+
+fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(ConfigError::new(name, "must begin with https:// or http://"))
+    }
+}
+
+fn number(name: &'static str, text: &str, least: i64, most: i64) -> Result<i64, ConfigError> {
+    let rule = || ConfigError::new(name, format!("must be a number from {least} to {most}"));
+    let number: i64 = text.trim().parse().map_err(|_| rule())?;
+    if (least..=most).contains(&number) { Ok(number) } else { Err(rule()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_set_gives_the_documented_defaults() {
+        let config = Config::read(|_| None).expect("defaults are valid");
+
+        assert_eq!(config.event_source, "tenantry");
+        assert_eq!(config.job_life_ms, 60 * 60_000);
+        assert_eq!(config.public_rate_per_minute, 10);
+        assert_eq!(config.tiers.find("premium").as_deref(), Ok("PREMIUM"));
+        assert!(config.cors_origins.is_empty());
+    }
+
+    #[test]
+    fn an_unusable_setting_is_named() {
+        let cases = [
+            ("ISSUERS", "{", "ISSUERS"),
+            ("ISSUERS", r#"[{"issuer":"https://a","audiences":[],"jwksUri":"https://a/k","isplatform":true}]"#, "isplatform"),
+            ("JOB_DEADLINE_MINUTES", "0", "JOB_DEADLINE_MINUTES"),
+            ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
+            ("API_URL", "ftp://x", "API_URL"),
+        ];
+
+        for (name, value, named) in cases {
+            let error = Config::read(|asked| (asked == name).then(|| value.to_owned())).expect_err(value);
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+}

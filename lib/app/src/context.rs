@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use tenantry_domain::{Actor, AuditEntry, Change, Clock, Entropy, Id, Timestamp};
+use tenantry_store::{IdempotencyRecord, Store, StoredReply, Transaction};
+use thiserror::Error;
+
+use crate::{Config, Keyring};
+
+/// What one process holds for all requests.
+pub struct App {
+    /// The table.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The settings.
+    pub config: Config,
+    /// The keys.
+    pub keyring: Keyring,
+}
+
+/// What one request works with: a store bound to the request's deadline, and one reading of the clock.
+#[derive(Clone)]
+pub struct Context {
+    /// What all requests share.
+    pub app: Arc<App>,
+    /// The table, until this request's deadline.
+    pub store: Store,
+    /// When the request came.
+    pub now: Timestamp,
+    /// Names the request in answers, logs, events and the audit trail.
+    pub request_id: String,
+    /// W3C trace context that came with the request.
+    pub traceparent: Option<String>,
+    /// The request's idempotency key, if it has one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An `Idempotency-Key` and what it was sent with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Who sent it.
+    pub caller: String,
+    /// The header's value.
+    pub key: String,
+    /// Tells requests apart: method, path and body.
+    pub fingerprint: String,
+}
+
+/// Why an operation did not succeed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] tenantry_domain::Error),
+    /// The table did not do its part.
+    #[error(transparent)]
+    Store(tenantry_store::Error),
+    /// Something that should not happen.
+    #[error("{0}")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<tenantry_store::Error> for Error {
+    fn from(error: tenantry_store::Error) -> Self {
+        match error {
+            tenantry_store::Error::Refused(refusal) => Self::Refused(refusal),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<tenantry_domain::Conflict> for Error {
+    fn from(conflict: tenantry_domain::Conflict) -> Self {
+        Self::Refused(conflict.into())
+    }
+}
+
+impl Context {
+    /// For one request.
+    pub fn new(app: &Arc<App>, request_id: String, traceparent: Option<String>) -> Self {
+        let (store, now) = (app.store.for_request(), app.clock.now());
+        Self { app: Arc::clone(app), store, now, request_id, traceparent, idempotency: None }
+    }
+
+    /// A new id, made at the request's instant.
+    pub fn new_id<T>(&self) -> Id<T> {
+        Id::new(self.now, &*self.app.entropy)
+    }
+
+    /// A change by this actor at the request's instant.
+    pub fn change(&self, by: Actor) -> Change {
+        Change { by, at: self.now }
+    }
+
+    /// A line for an audit trail.
+    pub fn audit(&self, action: &str, change: &Change) -> AuditEntry {
+        let (actor, request_id) = (change.by.clone(), self.request_id.clone());
+        AuditEntry { id: self.new_id(), action: action.to_owned(), actor, at: change.at, request_id, before: None, after: None }
+    }
+
+    /// Commits; with an idempotency key, the reply is remembered in the same transaction.
+    pub async fn commit(&self, mut transaction: Transaction, reply: impl FnOnce() -> StoredReply) -> Result<(), Error> {
+        if let Some(Idempotency { caller, key, fingerprint }) = self.idempotency.clone() {
+            transaction.remember(&IdempotencyRecord { caller, key, fingerprint, reply: reply(), created_at: self.now });
+        }
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.commit(transaction).await?)
+    }
+}

@@ -1,0 +1,107 @@
+//! The mails that Tenantry sends: what they say is decided here, rendered by the relay.
+
+use serde::{Deserialize, Serialize};
+use tenantry_domain::Email;
+
+/// A mail before it is rendered. In the outbox it is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// The receiver.
+    pub to: Email,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a mail says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "template", rename_all = "snake_case")]
+pub enum Content {
+    /// Asks a lead to prove its e-mail address.
+    VerifyLead {
+        /// The person.
+        first_name: String,
+        /// The company.
+        company_name: String,
+        /// The front end's page, with lead and code.
+        link: String,
+        /// The code alone, for typing.
+        code: String,
+        /// How long the code lives.
+        expires_minutes: i64,
+    },
+    /// Tells the primary contact that the tenant can be used.
+    TenantWelcome {
+        /// The person.
+        first_name: String,
+        /// The tenant.
+        tenant_name: String,
+        /// Its short name.
+        tenant_key: String,
+        /// Where its application is.
+        link: Option<String>,
+    },
+}
+
+/// A mail as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedMail {
+    /// The subject line.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// Codes, links and names stay out of logs.
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::VerifyLead { .. } => "VerifyLead",
+            Self::TenantWelcome { .. } => "TenantWelcome",
+        })
+    }
+}
+
+#[cfg(feature = "render")]
+mod render {
+    use minijinja::{Environment, Error};
+
+    use super::{Content, RenderedMail};
+
+    /// Renders mails. The file name's ending decides about escaping: `.html` is escaped, `.txt` is not.
+    pub struct Renderer(Environment<'static>);
+
+    const TEMPLATES: [(&str, &str); 5] = [
+        ("layout.html", include_str!("mail/layout.html")),
+        ("verify_lead.txt", include_str!("mail/verify_lead.txt")),
+        ("verify_lead.html", include_str!("mail/verify_lead.html")),
+        ("tenant_welcome.txt", include_str!("mail/tenant_welcome.txt")),
+        ("tenant_welcome.html", include_str!("mail/tenant_welcome.html")),
+    ];
+
+    impl Renderer {
+        /// With the built-in templates.
+        pub fn new() -> Result<Self, Error> {
+            let mut environment = Environment::new();
+            environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+            for (name, source) in TEMPLATES {
+                environment.add_template(name, source)?;
+            }
+            Ok(Self(environment))
+        }
+
+        /// Renders both parts.
+        pub fn render(&self, content: &Content) -> Result<RenderedMail, Error> {
+            let (template, subject) = match content {
+                Content::VerifyLead { .. } => ("verify_lead", "Confirm your e-mail address".to_owned()),
+                Content::TenantWelcome { tenant_name, .. } => ("tenant_welcome", format!("{tenant_name} is ready")),
+            };
+            let part = |ending: &str| self.0.get_template(&format!("{template}.{ending}"))?.render(content);
+            Ok(RenderedMail { subject, text: part("txt")?, html: part("html")? })
+        }
+    }
+}
+
+#[cfg(feature = "render")]
+pub use render::Renderer;

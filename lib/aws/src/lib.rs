@@ -1,0 +1,10 @@
+//! Tenantry's ports on AWS, and how a function starts on Lambda. Named only in the functions' `main.rs`.
+
+mod keys;
+#[cfg(feature = "relay")]
+mod relay;
+mod start;
+
+#[cfg(feature = "relay")]
+pub use relay::{EventBridge, Ses, consume};
+pub use start::{Error, Process, serve, serve_without_keys};

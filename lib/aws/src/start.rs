@@ -1,0 +1,129 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::RequestExt as _;
+use lambda_http::request::RequestContext;
+use secrecy::SecretString;
+use tenantry_api::{Authenticator, ClientAddress, Edge, Routes, router};
+use tenantry_app::{App, Config, ConfigError, Keyring, OsEntropy, SystemClock};
+use tenantry_domain::Entropy as _;
+use tenantry_store::{Settings, Store};
+use tower::ServiceExt as _;
+
+use crate::keys::HttpKeys;
+
+/// Why a function could not start.
+pub type Error = lambda_http::Error;
+
+/// How long the calls of one request to the table may take together; API Gateway gives up after 30 seconds.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// What a function has in hand when it starts.
+pub struct Process {
+    /// The SDK's configuration.
+    pub sdk: SdkConfig,
+    /// Store, clock, chance, settings and keys.
+    pub app: Arc<App>,
+}
+
+impl Process {
+    /// Reads the environment, opens the keyring, and makes the first call to the table, so that the first request need not.
+    pub async fn start() -> Result<Self, Error> {
+        init_logs();
+        let sdk = sdk_config().await;
+        let keyring = open_keyring(&sdk).await?;
+        Self::with(sdk, keyring).await
+    }
+
+    async fn with(sdk: SdkConfig, keyring: Keyring) -> Result<Self, Error> {
+        let config = Config::read(setting)?;
+        let client = aws_sdk_dynamodb::Client::new(&sdk);
+        let settings = Settings {
+            table: setting("TABLE_NAME").ok_or_else(|| ConfigError::new("TABLE_NAME", "is not set"))?,
+            cursor_key: keyring.cursor_key(),
+            entropy: Arc::new(OsEntropy),
+            patience: PATIENCE,
+        };
+        let store = Store::new(&client, settings);
+        if let Err(error) = store.warm_up().await {
+            tracing::warn!(error = %error, "the table did not answer during start; requests will try again");
+        }
+        let app = App { store, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), config, keyring };
+        Ok(Self { sdk, app: Arc::new(app) })
+    }
+}
+
+/// Serves a group of routes behind API Gateway.
+pub async fn serve(routes: Routes) -> Result<(), Error> {
+    let Process { app, .. } = Process::start().await?;
+    run(app, routes).await
+}
+
+/// Serves a group that seals nothing and gives out nothing signed; it may not read the deployment's keys.
+pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
+    init_logs();
+    let mut bytes = [0; 32];
+    OsEntropy.fill(&mut bytes);
+    let Process { app, .. } = Process::with(sdk_config().await, Keyring::from_bytes(bytes)).await?;
+    run(app, routes).await
+}
+
+async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
+    let authenticator = Authenticator::new(app.config.issuers.clone(), Arc::new(HttpKeys::new()?));
+    let edge = Edge { app, authenticator: Arc::new(authenticator) };
+    let service = router(vec![routes], &edge).map_request(name_client);
+    lambda_http::run(service).await
+}
+
+/// Takes the client's address and the request's id from API Gateway, which no client can write.
+fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
+    let (address, id) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.clone(), context.request_id.clone()),
+        _ => (None, None),
+    };
+    request.extensions_mut().insert(ClientAddress(address.unwrap_or_default()));
+    if let Some(id) = id {
+        Edge::name_request(request.extensions_mut(), id);
+    }
+    request
+}
+
+async fn sdk_config() -> SdkConfig {
+    let http = HttpClientBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(1_500))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts).load().await
+}
+
+/// From Secrets Manager; or from `TENANTRY_MASTER_KEY` (base64 of 32 bytes), for runs outside AWS.
+async fn open_keyring(sdk: &SdkConfig) -> Result<Keyring, Error> {
+    if let Some(key) = setting("TENANTRY_MASTER_KEY") {
+        let bytes = STANDARD.decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let bytes = bytes.ok_or_else(|| ConfigError::new("TENANTRY_MASTER_KEY", "must be base64 of 32 bytes"))?;
+        return Ok(Keyring::from_bytes(bytes));
+    }
+    let name = setting("MASTER_KEY_SECRET_ARN").ok_or_else(|| ConfigError::new("MASTER_KEY_SECRET_ARN", "is not set"))?;
+    let secret = aws_sdk_secretsmanager::Client::new(sdk).get_secret_value().secret_id(name).send().await?;
+    let text = SecretString::from(secret.secret_string.unwrap_or_default());
+    Ok(Keyring::parse(&text)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where a function reads its environment")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn init_logs() {
+    let level = setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    // CloudWatch adds the time.
+    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).without_time().with_env_filter(level).init();
+}

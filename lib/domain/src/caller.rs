@@ -1,0 +1,185 @@
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, Id, Kind, Lead, Membership, Permission, Permissions, Tenant, Text};
+
+/// Who stands behind a change; in records and events `operator:sub`, `member:id`, `lead:id`, `application-plane`, `system` or `anonymous`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person or machine of the platform, by token subject.
+    Operator(Text<200>),
+    /// A member of a tenant.
+    Member(Id<Membership>),
+    /// A prospect.
+    Lead(Id<Lead>),
+    /// The application plane that carries out provisioning.
+    ApplicationPlane,
+    /// Tenantry itself.
+    System,
+    /// Somebody on a public route.
+    Anonymous,
+}
+
+/// A caller of the platform: no tenant of its own, all tenants within reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// The token's subject.
+    pub subject: Text<200>,
+    /// What it may do.
+    pub permissions: Permissions,
+}
+
+/// A caller who belongs to one tenant and reaches no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The tenant.
+    pub tenant_id: Id<Tenant>,
+    /// The membership, `userTenantId` in tokens.
+    pub membership_id: Id<Membership>,
+    /// What it may do there.
+    pub permissions: Permissions,
+}
+
+/// Who is calling, proved by a token; a public route has an anonymous caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Proved by a platform token.
+    Operator(Operator),
+    /// Proved by a tenant token.
+    Member(Member),
+    /// Proved by our own token from verification.
+    Lead(Id<Lead>),
+    /// Not proved.
+    Anonymous,
+}
+
+impl Caller {
+    /// The name under which this caller's changes are recorded.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Operator(operator) => Actor::Operator(operator.subject.clone()),
+            Self::Member(member) => Actor::Member(member.membership_id),
+            Self::Lead(id) => Actor::Lead(*id),
+            Self::Anonymous => Actor::Anonymous,
+        }
+    }
+
+    /// Lets operators with the permission pass.
+    pub fn require_operator(&self, permission: Permission) -> Result<(), Error> {
+        match self {
+            Self::Operator(operator) => require(&operator.permissions, permission),
+            Self::Member(_) | Self::Lead(_) => Err(Error::Forbidden("only operators may do this".to_owned())),
+            Self::Anonymous => Err(Error::Unauthenticated("a bearer token is required")),
+        }
+    }
+
+    /// Whether the caller holds the permission at all, before it is known for which tenant.
+    pub fn require_permission(&self, permission: Permission) -> Result<(), Error> {
+        match self {
+            Self::Operator(operator) => require(&operator.permissions, permission),
+            Self::Member(member) => require(&member.permissions, permission),
+            Self::Lead(_) => Err(Error::Forbidden("lead tokens may not do this".to_owned())),
+            Self::Anonymous => Err(Error::Unauthenticated("a bearer token is required")),
+        }
+    }
+
+    /// Proof that the caller may act in the tenant; a tenant out of a member's reach does not exist for it.
+    pub fn scope(&self, tenant_id: Id<Tenant>, permission: Permission) -> Result<TenantScope, Error> {
+        self.require_permission(permission)?;
+        match self {
+            Self::Member(member) if member.tenant_id != tenant_id => Err(Error::not_found(Kind::Tenant, tenant_id)),
+            Self::Operator(_) | Self::Member(_) | Self::Lead(_) | Self::Anonymous => {
+                Ok(TenantScope { tenant_id, actor: self.actor(), lead_id: None })
+            }
+        }
+    }
+
+    /// Proof that a lead may read the tenant, valid only for the tenant that turns out to be the lead's own.
+    pub fn scope_of_lead(&self, tenant_id: Id<Tenant>) -> Option<TenantScope> {
+        match self {
+            Self::Lead(lead_id) => Some(TenantScope { tenant_id, actor: self.actor(), lead_id: Some(*lead_id) }),
+            Self::Operator(_) | Self::Member(_) | Self::Anonymous => None,
+        }
+    }
+}
+
+fn require(held: &Permissions, permission: Permission) -> Result<(), Error> {
+    if held.holds(permission) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden(format!("permission {} is required", permission.name())))
+    }
+}
+
+/// Proof that a caller may act in one tenant. The store asks for it before it touches anything of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantScope {
+    tenant_id: Id<Tenant>,
+    actor: Actor,
+    lead_id: Option<Id<Lead>>,
+}
+
+impl TenantScope {
+    /// The scope of Tenantry itself or of an application plane whose signature was checked; grep for it in review.
+    pub fn of_system(tenant_id: Id<Tenant>, actor: Actor) -> Self {
+        Self { tenant_id, actor, lead_id: None }
+    }
+
+    /// The tenant.
+    pub fn tenant_id(&self) -> Id<Tenant> {
+        self.tenant_id
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Whether the acting caller is bound to this tenant, so that a suspension stops its writes.
+    pub fn is_member(&self) -> bool {
+        matches!(self.actor, Actor::Member(_))
+    }
+
+    /// Whether the tenant that was found is one that this scope covers: a lead's own, for leads.
+    pub fn covers(&self, tenant: &Tenant) -> bool {
+        tenant.id == self.tenant_id && self.lead_id.is_none_or(|lead| tenant.lead_id == Some(lead))
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator(subject) => write!(f, "operator:{subject}"),
+            Self::Member(id) => write!(f, "member:{id}"),
+            Self::Lead(id) => write!(f, "lead:{id}"),
+            Self::ApplicationPlane => f.write_str("application-plane"),
+            Self::System => f.write_str("system"),
+            Self::Anonymous => f.write_str("anonymous"),
+        }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let actor = match text.split_once(':') {
+            Some(("operator", subject)) => Text::parse(subject).map(Self::Operator),
+            Some(("member", id)) => Id::parse(id).map(Self::Member),
+            Some(("lead", id)) => Id::parse(id).map(Self::Lead),
+            _ => match &*text {
+                "application-plane" => Ok(Self::ApplicationPlane),
+                "system" => Ok(Self::System),
+                "anonymous" => Ok(Self::Anonymous),
+                _ => Err(crate::Rule::new("invalid_actor", "must name an actor")),
+            },
+        };
+        actor.map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,71 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Email, Entropy, Id, Lead, PersonName, Tenant, Timestamp};
+
+/// What a contact is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContactKind {
+    /// Administers the tenant.
+    Admin,
+    /// Receives invoices.
+    Billing,
+    /// Anything else.
+    Other,
+}
+
+/// A person whom the platform can turn to about a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// Its id.
+    pub id: Id<Contact>,
+    /// Whose contact it is.
+    pub tenant_id: Id<Tenant>,
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+    /// E-mail address.
+    pub email: Email,
+    /// Whether it is the one that mails go to.
+    pub is_primary: bool,
+    /// What it is asked about.
+    pub kind: ContactKind,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub modified_at: Timestamp,
+    /// Counts the changes, from 1.
+    pub version: u64,
+}
+
+impl Contact {
+    /// The first contact of a tenant: primary, and its administrator.
+    pub fn first(
+        tenant_id: Id<Tenant>,
+        (first_name, last_name, email): (PersonName, PersonName, Email),
+        kind: ContactKind,
+        change: &Change,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        Self {
+            id: Id::new(change.at, entropy),
+            tenant_id,
+            first_name,
+            last_name,
+            email,
+            is_primary: true,
+            kind,
+            created_at: change.at,
+            modified_at: change.at,
+            version: 1,
+        }
+    }
+
+    /// The first contact of a lead's tenant: the lead's person.
+    pub fn of_lead(lead: &Lead, tenant_id: Id<Tenant>, change: &Change, entropy: &dyn Entropy) -> Self {
+        let person = (lead.first_name.clone(), lead.last_name.clone(), lead.email.clone());
+        Self::first(tenant_id, person, ContactKind::Admin, change, entropy)
+    }
+}

@@ -1,0 +1,193 @@
+use std::fmt;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{JobStatus, TenantStatus};
+
+/// What a value breaks: a stable code and a sentence, before it is known where the value stood.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{detail}")]
+pub struct Rule {
+    /// Stable, lower_snake.
+    pub code: &'static str,
+    /// What the value must be.
+    pub detail: String,
+}
+
+impl Rule {
+    /// A broken rule.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// The same rule, broken at this place.
+    pub fn at(self, pointer: impl Into<String>) -> Violation {
+        Violation { pointer: pointer.into(), code: self.code, detail: self.detail }
+    }
+}
+
+/// A rule broken at a place in a request body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// JSON pointer (RFC 6901) into the body.
+    pub pointer: String,
+    /// Stable, lower_snake.
+    pub code: &'static str,
+    /// What the value must be.
+    pub detail: String,
+}
+
+/// Every rule that a request body breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub Vec<Violation>);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, violation) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "; " };
+            let place = if violation.pointer.is_empty() { "the body" } else { &violation.pointer };
+            write!(f, "{separator}{place} {}", violation.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// The kinds of things that a request can name and miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A prospect.
+    Lead,
+    /// A customer.
+    Tenant,
+    /// A provisioning job.
+    Job,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lead => "lead",
+            Self::Tenant => "tenant",
+            Self::Job => "job",
+        })
+    }
+}
+
+/// Why a well-formed request cannot be carried out now.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Conflict {
+    /// The tenant key belongs to another tenant, or to one that was offboarded and keeps it reserved.
+    #[error("tenant key `{0}` is taken")]
+    TenantKeyTaken(String),
+    /// The e-mail address was verified by another lead.
+    #[error("a lead with this e-mail address is verified already; ask for a new link with POST /leads/{{id}}/resend")]
+    LeadAlreadyVerified,
+    /// The lead's e-mail address is not verified.
+    #[error("lead `{0}` has not verified its e-mail address")]
+    LeadNotVerified(String),
+    /// The lead has its tenant.
+    #[error("lead `{0}` has a tenant already")]
+    LeadAlreadyOnboarded(String),
+    /// The tenant's state machine has no such arrow.
+    #[error("a tenant that is {from} cannot be {command}")]
+    InvalidTransition {
+        /// The present status.
+        from: TenantStatus,
+        /// The command as a past participle.
+        command: &'static str,
+    },
+    /// The job has its outcome, and this report says something else.
+    #[error("job `{job}` is closed as {status}")]
+    JobClosed {
+        /// The job.
+        job: String,
+        /// How it ended.
+        status: JobStatus,
+    },
+    /// Somebody else changed the thing between our read and our write.
+    #[error("{kind} `{id}` was changed by another request; read it again and retry")]
+    ModifiedConcurrently {
+        /// What was changed.
+        kind: Kind,
+        /// Its id.
+        id: String,
+    },
+    /// The tenant may not be changed by its members now.
+    #[error("tenant `{0}` is suspended")]
+    TenantSuspended(String),
+    /// A request with this idempotency key is being carried out.
+    #[error("a request with this Idempotency-Key is in progress")]
+    IdempotencyInProgress,
+}
+
+impl Conflict {
+    /// The stable code that a client can branch on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TenantKeyTaken(_) => "tenant_key_taken",
+            Self::LeadAlreadyVerified => "lead_already_verified",
+            Self::LeadNotVerified(_) => "lead_not_verified",
+            Self::LeadAlreadyOnboarded(_) => "lead_already_onboarded",
+            Self::InvalidTransition { .. } => "invalid_transition",
+            Self::JobClosed { .. } => "job_closed",
+            Self::ModifiedConcurrently { .. } => "modified_concurrently",
+            Self::TenantSuspended(_) => "tenant_suspended",
+            Self::IdempotencyInProgress => "idempotency_in_progress",
+        }
+    }
+}
+
+/// Why a command was refused; knows nothing of HTTP. A variant is reused unless a client would act differently.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// There is no such thing, or none that this caller may know of.
+    #[error("{kind} `{id}` does not exist")]
+    NotFound {
+        /// What was looked for.
+        kind: Kind,
+        /// As the caller named it.
+        id: String,
+    },
+    /// The state of things forbids it now.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The input breaks rules.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// The caller did not prove who it is.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The caller may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// `If-Match` named another version.
+    #[error("{kind} `{id}` has another version")]
+    PreconditionFailed {
+        /// What has another version.
+        kind: Kind,
+        /// Its id.
+        id: String,
+    },
+    /// Too many requests of this client or for this e-mail address.
+    #[error("too many requests; try again in {retry_after_s} seconds")]
+    RateLimited {
+        /// When trying again makes sense.
+        retry_after_s: u32,
+    },
+    /// The idempotency key came with another request before.
+    #[error("this Idempotency-Key was used with another request")]
+    IdempotencyKeyReused,
+}
+
+impl Error {
+    /// Nothing of this kind has this id.
+    pub fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
+    }
+
+    /// One broken rule at one place.
+    pub fn invalid(violation: Violation) -> Self {
+        Self::Invalid(Invalid(vec![violation]))
+    }
+}

@@ -1,0 +1,190 @@
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+
+use crate::{Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tenant, TenantKey, TenantStatus, Timestamp};
+
+/// How the application plane reports back.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Callback {
+    /// Where to POST the signed report.
+    pub url: String,
+    /// The HMAC key.
+    #[serde(serialize_with = "expose")]
+    pub secret: SecretString,
+    /// Part of the signed text.
+    pub context: String,
+}
+
+/// The event is the one place where the secret goes out, to the application plane that must sign with it.
+fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+/// A lead as events show it: without personal data.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeadFact {
+    id: Id<Lead>,
+    company_name: PersonName,
+    is_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<Id<Tenant>>,
+    created_at: Timestamp,
+}
+
+/// A tenant as events show it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantFact {
+    id: Id<Tenant>,
+    key: TenantKey,
+    name: PersonName,
+    status: TenantStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<String>,
+    domains: Vec<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lead_id: Option<Id<Lead>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_plane_url: Option<String>,
+    created_at: Timestamp,
+    version: u64,
+}
+
+/// A person as the provisioning event shows it: whom the application plane makes the first administrator.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactFact {
+    first_name: PersonName,
+    last_name: PersonName,
+    email: crate::Email,
+    is_primary: bool,
+}
+
+/// A job as events show it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobFact {
+    id: Id<Job>,
+    attempt: u32,
+    deadline: Timestamp,
+}
+
+/// What happened, with what a listener needs to know of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum EventData {
+    /// `lead.*`
+    Lead {
+        /// The lead after it.
+        lead: LeadFact,
+    },
+    /// `tenant.*`
+    #[serde(rename_all = "camelCase")]
+    Tenant {
+        /// The tenant after it.
+        tenant: Box<TenantFact>,
+        /// Why, when somebody said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// The job that led to it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        job_id: Option<Id<Job>>,
+    },
+    /// `tenant.provisioning_requested`
+    #[serde(rename_all = "camelCase")]
+    Provisioning {
+        /// The tenant, with its contacts.
+        tenant: Box<TenantFact>,
+        /// Whom to make the first administrator.
+        contacts: Vec<ContactFact>,
+        /// What to provision.
+        subscription: Box<Subscription>,
+        /// The job to report on.
+        job: JobFact,
+        /// How to report.
+        callback: Callback,
+    },
+}
+
+/// A fact that leaves through the outbox. Its id is stable: a listener that sees it twice has seen one event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Unique.
+    pub id: Id<Event>,
+    /// `lead.created` for example; with the version it names the schema.
+    pub kind: &'static str,
+    /// The id of the lead or tenant.
+    pub subject: String,
+    /// The tenant it belongs to.
+    pub tenant_id: Option<Id<Tenant>>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub data: EventData,
+}
+
+impl Event {
+    /// Something happened to a lead.
+    pub fn of_lead(kind: &'static str, lead: &Lead, id: Id<Event>, at: Timestamp) -> Self {
+        let fact = LeadFact {
+            id: lead.id,
+            company_name: lead.company_name.clone(),
+            is_verified: lead.is_verified(),
+            tenant_id: lead.tenant_id,
+            created_at: lead.created_at,
+        };
+        let data = EventData::Lead { lead: fact };
+        Self { id, kind, subject: lead.id.to_string(), tenant_id: lead.tenant_id, at, data }
+    }
+
+    /// Something happened to a tenant.
+    pub fn of_tenant(kind: &'static str, tenant: &Tenant, job_id: Option<Id<Job>>, id: Id<Event>, at: Timestamp) -> Self {
+        let data = EventData::Tenant { tenant: fact_of(tenant), reason: tenant.status_reason.clone(), job_id };
+        Self { id, kind, subject: tenant.id.to_string(), tenant_id: Some(tenant.id), at, data }
+    }
+
+    /// An application plane is asked to make a tenant's resources.
+    pub fn provisioning_requested(
+        (tenant, contacts): (&Tenant, &[Contact]),
+        job: &Job,
+        callback: Callback,
+        id: Id<Event>,
+        at: Timestamp,
+    ) -> Self {
+        let contacts = contacts.iter().map(|contact| ContactFact {
+            first_name: contact.first_name.clone(),
+            last_name: contact.last_name.clone(),
+            email: contact.email.clone(),
+            is_primary: contact.is_primary,
+        });
+        let data = EventData::Provisioning {
+            tenant: fact_of(tenant),
+            contacts: contacts.collect(),
+            subscription: Box::new(job.subscription.clone()),
+            job: JobFact { id: job.id, attempt: job.attempt, deadline: job.deadline },
+            callback,
+        };
+        let (subject, tenant_id) = (tenant.id.to_string(), Some(tenant.id));
+        Self { id, kind: "tenant.provisioning_requested", subject, tenant_id, at, data }
+    }
+}
+
+fn fact_of(tenant: &Tenant) -> Box<TenantFact> {
+    Box::new(TenantFact {
+        id: tenant.id,
+        key: tenant.key.clone(),
+        name: tenant.name.clone(),
+        status: tenant.status,
+        tier: tenant.tier.clone(),
+        domains: tenant.domains.clone(),
+        address: tenant.address.clone(),
+        lead_id: tenant.lead_id,
+        app_plane_url: tenant.app_plane_url.clone(),
+        created_at: tenant.created_at,
+        version: tenant.version,
+    })
+}

@@ -1,0 +1,218 @@
+//! Every key of the table is made here and nowhere else. A `#` separates parts; no part can contain one.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use tenantry_domain::{AuditEntry, Contact, Email, Event, Id, Job, Lead, Tenant, TenantKey, TenantStatus, Text, Timestamp};
+
+use crate::{LeadState, Rate};
+
+/// The partitions that a list of all tenants or all leads is spread over, so that no index partition is a ceiling.
+pub(crate) const LIST_SHARDS: u8 = 4;
+
+/// The items that a counter is spread over, so that concurrent transactions seldom meet.
+pub(crate) const COUNT_SHARDS: u8 = 16;
+
+/// Begins the sort key of what `GET /tenants/{id}` may include.
+pub(crate) const TENANT_PREFIX: &str = "TENANT";
+/// Begins the sort key of a tenant's jobs.
+pub(crate) const JOB_PREFIX: &str = "TENANT#JOB#";
+/// Begins the sort key of a tenant's resources.
+pub(crate) const RESOURCE_PREFIX: &str = "TENANT#RESOURCE#";
+/// Behind every id in text order.
+pub(crate) const LAST: &str = "~";
+
+/// A primary key, of the table or of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key.
+    pub(crate) pk: String,
+    /// Sort key.
+    pub(crate) sk: String,
+}
+
+/// Where an item is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    pub(crate) primary: Key,
+    pub(crate) gsi1: Option<Key>,
+    pub(crate) gsi2: Option<Key>,
+    /// When the broom may take it.
+    pub(crate) ttl: Option<Timestamp>,
+}
+
+/// A value that only one owner may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unique<'a> {
+    /// The short name of a tenant.
+    TenantKey(&'a TenantKey),
+    /// The proved address of a lead.
+    LeadEmail(&'a Email),
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+}
+
+impl Keys {
+    pub(crate) fn only(primary: Key) -> Self {
+        Self { primary, gsi1: None, gsi2: None, ttl: None }
+    }
+}
+
+pub(crate) fn lead(id: Id<Lead>) -> Key {
+    Key::new(format!("LEAD#{id}"), "LEAD")
+}
+
+pub(crate) fn lead_code(id: Id<Lead>) -> Key {
+    Key::new(format!("LEAD#{id}"), "CODE")
+}
+
+pub(crate) fn leads(shard: u8) -> String {
+    format!("LEADS#{shard}")
+}
+
+pub(crate) fn leads_in(state: LeadState, shard: u8) -> String {
+    format!("LEADS#{}#{shard}", state.name())
+}
+
+pub(crate) fn tenant(id: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{id}"), TENANT_PREFIX)
+}
+
+pub(crate) fn tenants(shard: u8) -> String {
+    format!("TENANTS#{shard}")
+}
+
+pub(crate) fn tenants_in(status: TenantStatus, shard: u8) -> String {
+    format!("TENANTS#{}#{shard}", status.name())
+}
+
+pub(crate) fn callback_key(tenant: Id<Tenant>, job: Id<Job>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("TENANT#CALLBACK#{job}"))
+}
+
+pub(crate) fn contact(tenant: Id<Tenant>, id: Id<Contact>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("TENANT#CONTACT#{id}"))
+}
+
+pub(crate) fn job(tenant: Id<Tenant>, id: Id<Job>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{JOB_PREFIX}{id}"))
+}
+
+/// Open jobs by deadline, for the watchdog.
+pub(crate) fn open_jobs(id: Id<Job>, deadline: Timestamp) -> Key {
+    Key::new(format!("JOBS#OPEN#{}", id.shard(LIST_SHARDS)), format!("{deadline}#{id}"))
+}
+
+/// The lead's copy in its tenant's partition, so that a tenant is read with its lead in one call.
+pub(crate) fn lead_of_tenant(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "TENANT#LEAD")
+}
+
+/// External identifiers are foreign text of any length up to the item's limit: the key holds their hash.
+pub(crate) fn resource(tenant: Id<Tenant>, kind: &Text<100>, external_identifier: &Text<200>) -> Key {
+    let hash = hash(&[kind.as_str(), external_identifier.as_str()]);
+    Key::new(format!("TENANT#{tenant}"), format!("{RESOURCE_PREFIX}{hash}"))
+}
+
+pub(crate) fn unique(unique: &Unique<'_>) -> Key {
+    let (kind, value) = match unique {
+        Unique::TenantKey(key) => ("TENANT_KEY", key.as_str()),
+        Unique::LeadEmail(email) => ("LEAD_EMAIL", email.as_str()),
+    };
+    Key::new(format!("UNIQUE#{kind}#{}", escape(value)), "UNIQUE")
+}
+
+/// The text by which a list is ordered: the time, made unique by the id.
+pub(crate) fn by_time<T>(created_at: Timestamp, id: Id<T>) -> String {
+    format!("{created_at}#{id}")
+}
+
+pub(crate) fn audit(subject: &str, at: Timestamp, id: Id<AuditEntry>) -> Key {
+    Key::new(audit_month(subject, &at.month()), by_time(at, id))
+}
+
+pub(crate) fn audit_month(subject: &str, month: &str) -> String {
+    format!("AUDIT#{}#{month}", escape(subject))
+}
+
+pub(crate) fn outbox(id: Id<Event>) -> Key {
+    Key::new(format!("OUTBOX#{id}"), "OUTBOX")
+}
+
+/// Messages that were not delivered yet, by age.
+pub(crate) fn undelivered(id: Id<Event>, created_at: Timestamp) -> Key {
+    Key::new(format!("OUTBOX#UNDELIVERED#{}", id.shard(LIST_SHARDS)), by_time(created_at, id))
+}
+
+pub(crate) fn idempotency(caller: &str, key: &str) -> Key {
+    Key::new(format!("IDEMPOTENCY#{}", hash(&[caller, key])), "IDEMPOTENCY")
+}
+
+/// Addresses of clients and people are personal data: the key holds their hash.
+pub(crate) fn rate(rate: &Rate<'_>, window: i64) -> Key {
+    let (kind, value) = rate.parts();
+    Key::new(format!("RATE#{kind}#{}#{window}", hash(&[value])), "RATE")
+}
+
+pub(crate) fn count_of_tenants(status: TenantStatus, shard: u8) -> Key {
+    Key::new("COUNT#TENANTS".to_owned(), format!("{}#{shard}", status.name()))
+}
+
+pub(crate) fn count_of_leads(state: LeadState, shard: u8) -> Key {
+    Key::new("COUNT#LEADS".to_owned(), format!("{}#{shard}", state.name()))
+}
+
+/// Writes `#` and `%` as in URLs, so that two values never share a key and none reaches into the next part.
+fn escape(value: &str) -> String {
+    value.replace('%', "%25").replace('#', "%23")
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        // The length goes first: ("ab", "c") is not ("a", "bc").
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut text = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_can_forge_a_part_of_a_key() {
+        let hostile = ["a#b", "a%23b", "a%b", "#", "%", "a#b#c", "a", "b"];
+
+        let escaped: Vec<String> = hostile.iter().map(|value| escape(value)).collect();
+
+        for (position, value) in escaped.iter().enumerate() {
+            assert!(!value.contains('#'), "{value}");
+            assert!(!escaped[..position].contains(value), "two values share {value}");
+        }
+    }
+
+    #[test]
+    fn an_email_with_a_hash_sign_stays_in_its_part() {
+        let email = Email::parse("x#UNIQUE@acme.com").expect("valid");
+
+        let key = unique(&Unique::LeadEmail(&email));
+
+        assert_eq!(key.pk, "UNIQUE#LEAD_EMAIL#x%23unique@acme.com");
+    }
+
+    #[test]
+    fn hashed_parts_keep_their_borders() {
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+        assert_ne!(hash(&["ab"]), hash(&["ab", ""]));
+    }
+}

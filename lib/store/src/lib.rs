@@ -1,0 +1,37 @@
+//! The one table: keys, items, transactions, queries and cursors.
+//!
+//! The only crate that knows `DynamoDB`. It decides nothing: a caller brings the new state and the conflict that
+//! each condition means. It must not know HTTP, mail, events, or who may do what beyond asking for a `TenantScope`.
+
+mod audit;
+mod call;
+mod count;
+mod cursor;
+mod entity;
+mod error;
+mod idempotency;
+mod job;
+mod key;
+mod lead;
+mod meter;
+mod outbox;
+mod page;
+mod rate;
+pub mod table;
+mod tenant;
+mod transaction;
+
+pub use call::{Settings, Store};
+pub use count::LeadState;
+pub use cursor::CursorKey;
+pub use error::Error;
+pub use idempotency::{IdempotencyRecord, StoredReply};
+pub use job::CallbackKey;
+pub use key::Unique;
+pub use lead::LeadFilter;
+pub use meter::{Meter, Usage};
+pub use outbox::{MessageKind, OutboxMessage};
+pub use page::{Order, Page, PageRequest};
+pub use rate::Rate;
+pub use tenant::{TenantFilter, TenantParts};
+pub use transaction::Transaction;

@@ -1,0 +1,132 @@
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use serde::{Deserialize, Serialize};
+use tenantry_domain::{Event, Id, Timestamp};
+
+use crate::call::{Failure, Item};
+use crate::entity::{Entity, text_of};
+use crate::key::{self, Keys};
+use crate::meter::Side;
+use crate::table::TTL;
+use crate::{Error, Store};
+
+/// How long a delivered message is kept, so that one that comes again from the stream is recognised: 7 days.
+/// A stream record lives for 24 hours.
+const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// `BatchGetItem` takes no more keys at once.
+const MAX_KEYS: usize = 100;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// To the event bus.
+    Event,
+    /// To a person.
+    Mail,
+}
+
+/// A message that waits for the relay. What it says is opaque here, and sealed when it holds a secret or personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxMessage {
+    /// Stable: a message that is delivered twice has one id.
+    pub id: Id<Event>,
+    /// Where it goes.
+    pub kind: MessageKind,
+    /// What it says.
+    pub body: String,
+    /// Whether `body` is sealed.
+    pub is_sealed: bool,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+impl OutboxMessage {
+    /// Reads a message from a stream record's new image.
+    pub fn from_image(image: serde_dynamo::Item) -> Result<Self, Error> {
+        serde_dynamo::from_item(image).map_err(Error::internal)
+    }
+
+    /// Whether a stream record with these keys is about a message.
+    pub fn is_key(keys: &serde_dynamo::Item) -> bool {
+        matches!(keys.get("pk"), Some(serde_dynamo::AttributeValue::S(pk)) if pk.starts_with("OUTBOX#"))
+    }
+}
+
+impl Entity for OutboxMessage {
+    const TYPE: &'static str = "outbox";
+
+    fn keys(&self) -> Keys {
+        Keys { gsi2: Some(key::undelivered(self.id, self.created_at)), ..Keys::only(key::outbox(self.id)) }
+    }
+}
+
+impl Store {
+    /// Which of these messages are still to be delivered, in one call per hundred.
+    pub async fn find_undelivered(&self, ids: &[Id<Event>]) -> Result<Vec<Id<Event>>, Error> {
+        let mut undelivered = Vec::new();
+        for ids in ids.chunks(MAX_KEYS) {
+            let mut keys: Vec<Item> = ids.iter().map(|id| key::outbox(*id).to_item()).collect();
+            while !keys.is_empty() {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(keys))
+                    .consistent_read(true)
+                    .projection_expression("#id, gsi2pk")
+                    .expression_attribute_names("#id", "id")
+                    .build()
+                    .map_err(Error::internal)?;
+                let output = self
+                    .call(|| {
+                        self.client()
+                            .batch_get_item()
+                            .request_items(self.table(), request.clone())
+                            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                            .send()
+                    })
+                    .await
+                    .map_err(Failure::into_error)?;
+                self.meter().spent(Side::Read, output.consumed_capacity());
+                let items = output.responses.and_then(|mut tables| tables.remove(self.table())).unwrap_or_default();
+                let waiting = items.iter().filter(|item| item.contains_key("gsi2pk"));
+                undelivered.extend(waiting.filter_map(|item| Id::parse(text_of(item, "id")?).ok()));
+                let left = output.unprocessed_keys.and_then(|mut tables| tables.remove(self.table()));
+                keys = left.map(|left| left.keys).unwrap_or_default();
+            }
+        }
+        Ok(undelivered)
+    }
+
+    /// Marks a message as delivered: what it said is gone, its id stays for a while.
+    pub async fn mark_delivered(&self, id: Id<Event>, now: Timestamp) -> Result<(), Error> {
+        let ttl = now.plus_ms(KEPT_MS).as_seconds();
+        let result = self
+            .call(|| {
+                self.client()
+                    .update_item()
+                    .table_name(self.table())
+                    .set_key(Some(key::outbox(id).to_item()))
+                    .update_expression("SET deliveredAt = :now, #ttl = :ttl REMOVE body, gsi2pk, gsi2sk")
+                    .condition_expression("attribute_exists(pk) AND attribute_not_exists(deliveredAt)")
+                    .expression_attribute_names("#ttl", TTL)
+                    .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
+                    .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()))
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .send()
+            })
+            .await;
+        match result {
+            Ok(output) => {
+                self.meter().spent(Side::Write, output.consumed_capacity());
+                Ok(())
+            }
+            // Marked already, by a delivery that ran beside this one.
+            Err(Failure::Final(error))
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(failure) => Err(failure.into_error()),
+        }
+    }
+}
