@@ -43,7 +43,7 @@ JSON = "application/json"
 HTTP = {"CORS_ORIGINS": ""}
 ENVIRONMENT = {
     "site": HTTP,
-    "leads": {**HTTP, "ISSUERS": "[]", "FRONTEND_URL": "http://localhost:5173", "PUBLIC_RATE_PER_MINUTE": "10"},
+    "leads": {**HTTP, "ISSUERS": "[]", "FRONTEND_URL": "http://localhost:5173/verify", "PUBLIC_RATE_PER_MINUTE": "10"},
     "tenants": {
         **HTTP,
         "API_URL": "https://api.example.com",

@@ -37,6 +37,13 @@ pub struct Envelope {
     pub data: Value,
 }
 
+impl Envelope {
+    /// As it goes over the bus.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("an envelope has string keys and finite numbers")
+    }
+}
+
 /// What an outbox message says, once opened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {

@@ -1,1 +1,24 @@
-//! x
+//! The whole of Tenantry in one process, for a laptop: embedded table with its stream, relay, bus, mailbox, and a sample
+//! application plane. Nothing of it is in a function's dependency tree.
+
+mod app_plane;
+mod bus;
+mod embedded;
+mod error;
+mod issuer;
+mod local_routes;
+mod mailbox;
+mod mailbox_page;
+mod master_key;
+mod pattern;
+mod product;
+mod server;
+
+pub use bus::LocalBus;
+pub use embedded::{Embedded, Stream, TABLE, client};
+pub use error::Error;
+pub use issuer::{AUDIENCE, ISSUER, LocalIssuer, Subject};
+pub use mailbox::{Mailbox, ReceivedMail};
+pub use pattern::{Pattern, PatternError};
+pub use product::{Ingredients, Product, groups};
+pub use server::{Options, Server};

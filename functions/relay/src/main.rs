@@ -1,0 +1,15 @@
+//! Runs the relay on Lambda.
+
+use std::sync::Arc;
+
+use tenantry_aws::{Error, EventBridge, Process, Ses, consume};
+use tenantry_relay::Relay;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let Process { sdk, app } = Process::start().await?;
+    let bus = EventBridge::new(&sdk, &app.config.event_bus);
+    let mail = Ses::new(&sdk, &app.config.mail_from);
+    let relay = Relay::new(app, Arc::new(bus), Arc::new(mail))?;
+    consume(|event| relay.handle(event)).await
+}

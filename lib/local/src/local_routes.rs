@@ -1,0 +1,99 @@
+//! What only the local product serves: the mailbox, tokens for trying things, the bus, and a page for the mail's link.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use tenantry_domain::{Clock, Id, Permission, Scope, Tenant, User};
+
+use crate::bus::LocalBus;
+use crate::issuer::{LocalIssuer, Subject};
+use crate::mailbox::Mailbox;
+
+/// What the local routes show.
+#[derive(Clone)]
+pub struct Desk {
+    /// The mailbox.
+    pub mailbox: Arc<Mailbox>,
+    /// The bus.
+    pub bus: Arc<LocalBus>,
+    /// The issuer of local tokens.
+    pub issuer: Arc<LocalIssuer>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The local routes.
+pub fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/local/mailbox", get(find_mailbox))
+        .route("/local/token", get(find_token))
+        .route("/local/events", get(find_events))
+        .route("/local/verify", get(find_verify_page))
+        .with_state(desk)
+}
+
+async fn find_mailbox(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/html") {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'";
+        return ([(CONTENT_SECURITY_POLICY, policy)], Html(desk.mailbox.page())).into_response();
+    }
+    Json(json!({ "items": desk.mailbox.mails() })).into_response()
+}
+
+async fn find_events(State(desk): State<Desk>) -> Response {
+    Json(json!({ "items": desk.bus.entries() })).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TokenQuery {
+    r#as: String,
+    tenant_id: Option<String>,
+    user_id: Option<String>,
+    permissions: Option<String>,
+}
+
+async fn find_token(State(desk): State<Desk>, Query(query): Query<TokenQuery>) -> Response {
+    let now = desk.clock.now();
+    match subject(query) {
+        Ok(subject) => match desk.issuer.token(&subject, now) {
+            Ok(token) => Json(json!({ "token": token })).into_response(),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        },
+        Err(detail) => (StatusCode::BAD_REQUEST, Json(json!({ "status": 400, "code": "invalid_query", "detail": detail }))).into_response(),
+    }
+}
+
+fn subject(query: TokenQuery) -> Result<Subject, &'static str> {
+    let named = |all: Vec<String>| match &query.permissions {
+        None => all,
+        Some(names) => names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+    };
+    let names = |filter: fn(&Permission) -> bool| Permission::all().filter(filter).map(|p| p.name().to_owned()).collect();
+    match query.r#as.as_str() {
+        "operator" => Ok(Subject::Operator { permissions: named(names(|_| true)) }),
+        "member" => {
+            let tenant_id = query.tenant_id.as_deref().ok_or("tenantId: is required for a member")?;
+            let user_id = query.user_id.as_deref().ok_or("userId: is required for a member")?;
+            Id::<Tenant>::parse(tenant_id).map_err(|_| "tenantId: must be a UUID")?;
+            Id::<User>::parse(user_id).map_err(|_| "userId: must be a UUID")?;
+            let permissions = named(names(|permission| permission.scope() == Scope::Tenant));
+            Ok(Subject::Member { tenant_id: tenant_id.to_owned(), user_id: user_id.to_owned(), permissions })
+        }
+        _ => Err("as: must be operator or member"),
+    }
+}
+
+/// Stands for the front end that the verification mail links to.
+async fn find_verify_page() -> Response {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(include_str!("verify.html"))).into_response()
+}

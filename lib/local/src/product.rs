@@ -1,0 +1,125 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tenantry_api::{Authenticator, Edge, Routes};
+use tenantry_app::{App, Config, Keyring};
+use tenantry_domain::{Clock, Entropy};
+use tenantry_relay::Relay;
+use tenantry_store::{Settings, Store};
+use tokio::sync::Mutex;
+
+use crate::bus::LocalBus;
+use crate::embedded::{Embedded, Stream, TABLE};
+use crate::issuer::LocalIssuer;
+use crate::local_routes::{Desk, router as local_router};
+use crate::mailbox::Mailbox;
+use crate::{Error, master_key};
+
+/// What the local product is made with.
+pub struct Ingredients {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The settings; the issuers are added to.
+    pub config: Config,
+    /// Where data is kept; in memory if absent.
+    pub data: Option<PathBuf>,
+    /// How long the calls of one request to the table may take together.
+    pub patience: Duration,
+}
+
+/// The whole product in one process.
+pub struct Product {
+    /// Serves everything.
+    pub router: Router,
+    /// What the routes share.
+    pub edge: Edge,
+    /// The embedded table.
+    pub table: Arc<Embedded>,
+    /// Receives every mail.
+    pub mailbox: Arc<Mailbox>,
+    /// Carries every event.
+    pub bus: Arc<LocalBus>,
+    /// Issues tokens.
+    pub issuer: Arc<LocalIssuer>,
+    relay: Relay,
+    stream: Mutex<Stream>,
+}
+
+/// Every group of routes.
+pub fn groups() -> Vec<Routes> {
+    vec![
+        tenantry_site::routes(),
+        tenantry_leads::routes(),
+        tenantry_tenants::routes(),
+        tenantry_callbacks::routes(),
+    ]
+}
+
+impl Product {
+    /// Starts the embedded table and builds everything around it.
+    pub async fn start(ingredients: Ingredients) -> Result<Self, Error> {
+        let Ingredients { clock, entropy, mut config, data, patience } = ingredients;
+        let table = Embedded::start(data.as_deref()).await?;
+        let master = master(data.as_deref(), &*entropy)?;
+        let keyring = Keyring::from_bytes(master);
+        let issuer = Arc::new(LocalIssuer::new(&master_key::derive_issuer_seed(&master))?);
+        config.issuers.push(LocalIssuer::description());
+        let settings = Settings {
+            table: TABLE.to_owned(),
+            cursor_key: keyring.cursor_key(),
+            entropy: Arc::clone(&entropy),
+            patience,
+        };
+        let store = Store::new(&table.client, settings);
+        let issuers = config.issuers.clone();
+        let app = Arc::new(App { store, clock: Arc::clone(&clock), entropy, config, keyring });
+        let authenticator = Arc::new(Authenticator::new(issuers, Arc::clone(&issuer) as _));
+        let edge = Edge { app: Arc::clone(&app), authenticator };
+        let (mailbox, bus) = (Arc::new(Mailbox::new(Arc::clone(&clock))), Arc::new(LocalBus::default()));
+        let relay = Relay::new(app, Arc::clone(&bus) as _, Arc::clone(&mailbox) as _).map_err(Error::new)?;
+        let desk = Desk { mailbox: Arc::clone(&mailbox), bus: Arc::clone(&bus), issuer: Arc::clone(&issuer), clock };
+        let router = tenantry_api::router(groups(), &edge).merge(local_router(desk));
+        let stream = Mutex::new(table.stream());
+        Ok(Self { router, edge, table, mailbox, bus, issuer, relay, stream })
+    }
+
+    /// Hands the relay what is new in the stream, until nothing is. Returns how many records there were.
+    pub async fn relay_once(&self) -> Result<usize, Error> {
+        let mut stream = self.stream.lock().await;
+        let mut count = 0;
+        loop {
+            let batch = stream.next_batch()?;
+            if batch.records.is_empty() {
+                return Ok(count);
+            }
+            count += batch.records.len();
+            self.relay_batch(batch).await;
+        }
+    }
+
+    /// As Lambda does with a batch: what failed comes again, a few times.
+    async fn relay_batch(&self, mut batch: aws_lambda_events::event::dynamodb::Event) {
+        const ATTEMPTS: u32 = 5;
+        for _ in 0..ATTEMPTS {
+            let response = self.relay.handle(batch.clone()).await;
+            let failed: Vec<String> = response.batch_item_failures.into_iter().filter_map(|f| f.item_identifier).collect();
+            if failed.is_empty() {
+                return;
+            }
+            let is_failed = |place: &Option<String>| place.as_ref().is_some_and(|place| failed.contains(place));
+            batch.records.retain(|record| is_failed(&record.change.sequence_number));
+        }
+        tracing::error!(records = batch.records.len(), "messages could not be delivered; a dead-letter queue would have them now");
+    }
+}
+
+fn master(folder: Option<&Path>, entropy: &dyn Entropy) -> Result<[u8; 32], Error> {
+    match folder {
+        Some(folder) => master_key::read_or_make(&folder.join("master.key"), entropy),
+        None => Ok(master_key::make(entropy)),
+    }
+}

@@ -1,0 +1,135 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use tenantry_api::ClientAddress;
+use tenantry_app::{Config, OsEntropy, SystemClock};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Error;
+use crate::app_plane::AppPlane;
+use crate::product::{Ingredients, Product};
+
+/// How often the stream is looked at; DynamoDB's own takes about as long to reach a function.
+const STREAM_PAUSE: Duration = Duration::from_millis(100);
+/// How often what has expired is removed.
+const SWEEP_PAUSE: Duration = Duration::from_secs(60);
+/// How long open connections may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// How the local product is run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The port on loopback; 0 for any free one.
+    pub port: u16,
+    /// Where data is kept; in memory if absent.
+    pub data: Option<PathBuf>,
+    /// Whether the sample application plane stays away.
+    pub no_app_plane: bool,
+}
+
+/// The running product.
+pub struct Server {
+    /// Where it is reached.
+    pub url: String,
+    /// Where its embedded table is reached.
+    pub table_endpoint: String,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    product: Arc<Product>,
+}
+
+impl Server {
+    /// Starts serving; settings are looked up by the names of environment variables.
+    pub async fn start(options: Options, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        if let Some(folder) = &options.data {
+            std::fs::create_dir_all(folder).map_err(Error::new)?;
+        }
+        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(Error::new)?;
+        let url = format!("http://localhost:{}", listener.local_addr().map_err(Error::new)?.port());
+        let config = Config::read(|name| lookup(name).or_else(|| default(name, &url))).map_err(Error::new)?;
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let ingredients = Ingredients { clock: clock.clone(), entropy, config, data: options.data, patience: PATIENCE };
+        let product = Arc::new(Product::start(ingredients).await?);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = vec![
+            tokio::spawn(serve(listener, product.router.clone(), stopped.clone())),
+            tokio::spawn(pump(Arc::clone(&product), stopped.clone())),
+            tokio::spawn(sweep(Arc::clone(&product), stopped)),
+        ];
+        if !options.no_app_plane {
+            tasks.push(tokio::spawn(AppPlane::listen(&product.bus, clock)?.run()));
+        }
+        let table_endpoint = product.table.endpoint.clone();
+        Ok(Self { url, table_endpoint, stop, tasks, product })
+    }
+
+    /// Ends open requests, delivers what is in the outbox, and stops.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let app_plane = self.tasks.split_off(3);
+        for task in self.tasks {
+            if tokio::time::timeout(GRACE, task).await.is_err() {
+                tracing::warn!("a connection did not end in time");
+            }
+        }
+        for task in app_plane {
+            task.abort();
+        }
+        self.product.table.stop();
+    }
+}
+
+/// What is different from the defaults when everything is on one port.
+fn default(name: &str, url: &str) -> Option<String> {
+    match name {
+        "API_URL" => Some(url.to_owned()),
+        "FRONTEND_URL" => Some(format!("{url}/local/verify")),
+        _ => None,
+    }
+}
+
+async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let service = router.layer(from_fn(name_client)).into_make_service_with_connect_info::<SocketAddr>();
+    let until = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(until).await {
+        tracing::error!(error = %error, "the server stopped");
+    }
+}
+
+async fn name_client(mut request: Request, next: Next) -> Response {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+    request.extensions_mut().insert(ClientAddress(address.unwrap_or_default()));
+    next.run(request).await
+}
+
+/// Runs the relay as the stream's event source does.
+async fn pump(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = product.relay_once().await {
+            tracing::error!(error = %error, "the stream could not be read");
+        }
+        if *stopped.borrow() {
+            return;
+        }
+        let _ = tokio::time::timeout(STREAM_PAUSE, stopped.changed()).await;
+    }
+}
+
+async fn sweep(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = product.table.sweep() {
+            tracing::warn!(error = %error, "expired items could not be removed");
+        }
+        let _ = tokio::time::timeout(SWEEP_PAUSE, stopped.changed()).await;
+    }
+}
