@@ -1,1 +1,1 @@
-//! x
+//! Black-box tests of Tenantry; see `main.rs`.

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+use tenantry_app::Config;
+use tenantry_domain::{Clock as _, Id, Permission, Scope, Tenant, User};
+use tenantry_local::{Ingredients, Product, ReceivedMail, Subject};
+
+use crate::{Call, SeededEntropy, TestClock};
+
+/// The whole product, with a clock and chance of its own.
+pub struct TestApp {
+    /// The product.
+    pub product: Product,
+    /// The clock.
+    pub clock: Arc<TestClock>,
+    /// Chance.
+    pub entropy: Arc<SeededEntropy>,
+}
+
+impl TestApp {
+    /// With the default settings.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With settings that a test changes.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SeededEntropy::default()));
+        let mut config = Config::read(|name| match name {
+            "API_URL" => Some("https://api.example.com".to_owned()),
+            "FRONTEND_URL" => Some("https://app.example.com/verify".to_owned()),
+            _ => None,
+        })
+        .expect("the settings are valid");
+        change(&mut config);
+        let ingredients = Ingredients {
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::clone(&entropy) as _,
+            config,
+            data: None,
+            patience: Duration::from_secs(20),
+        };
+        let product = Product::start(ingredients).await.expect("the product starts");
+        Self { product, clock, entropy }
+    }
+
+    /// A GET.
+    pub fn get(&self, path: &str) -> Call<'_> {
+        Call::new(self, Method::GET, path)
+    }
+
+    /// A POST.
+    pub fn post(&self, path: &str) -> Call<'_> {
+        Call::new(self, Method::POST, path)
+    }
+
+    /// A PATCH.
+    pub fn patch(&self, path: &str) -> Call<'_> {
+        Call::new(self, Method::PATCH, path)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, path: &str) -> Call<'_> {
+        Call::new(self, Method::DELETE, path)
+    }
+
+    /// Any method.
+    pub fn call(&self, method: &str, path: &str) -> Call<'_> {
+        Call::new(self, Method::from_bytes(method.as_bytes()).expect("tests name valid methods"), path)
+    }
+
+    /// The token of an operator with every permission.
+    pub fn operator(&self) -> String {
+        self.operator_with(Permission::all())
+    }
+
+    /// The token of an operator with these permissions.
+    pub fn operator_with(&self, permissions: impl IntoIterator<Item = Permission>) -> String {
+        let permissions = permissions.into_iter().map(|permission| permission.name().to_owned()).collect();
+        self.token(&Subject::Operator { permissions })
+    }
+
+    /// The token of a member of the tenant with every permission that members can have.
+    pub fn member(&self, tenant_id: &str) -> String {
+        self.member_with(tenant_id, Permission::all().filter(|permission| permission.scope() == Scope::Tenant))
+    }
+
+    /// The token of a member of the tenant with these permissions.
+    pub fn member_with(&self, tenant_id: &str, permissions: impl IntoIterator<Item = Permission>) -> String {
+        let permissions = permissions.into_iter().map(|permission| permission.name().to_owned()).collect();
+        let user_id = Id::<User>::new(self.clock.now(), &*self.entropy).to_string();
+        self.token(&Subject::Member { tenant_id: tenant_id.to_owned(), user_id, permissions })
+    }
+
+    /// The id of a tenant that does not exist.
+    pub fn unknown_id(&self) -> String {
+        Id::<Tenant>::new(self.clock.now(), &*self.entropy).to_string()
+    }
+
+    fn token(&self, subject: &Subject) -> String {
+        self.product.issuer.token(subject, self.clock.now()).expect("the local issuer signs")
+    }
+
+    /// Lets the relay deliver everything that is in the outbox.
+    pub async fn settle(&self) {
+        self.product.relay_once().await.expect("the stream can be read");
+    }
+
+    /// The mails that were delivered, oldest first.
+    pub async fn mails(&self) -> Vec<ReceivedMail> {
+        self.settle().await;
+        self.product.mailbox.mails()
+    }
+
+    /// The events that were delivered, oldest first, as a rule's target receives them.
+    pub async fn events(&self) -> Vec<Value> {
+        self.settle().await;
+        self.product.bus.entries()
+    }
+
+    /// The events of one type.
+    pub async fn events_of(&self, detail_type: &str) -> Vec<Value> {
+        self.events().await.into_iter().filter(|event| event["detail-type"] == detail_type).collect()
+    }
+
+    /// Every item of the table; for tests that ask whether a request changed anything.
+    pub async fn items(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        let scan = self.product.table.client.scan().table_name(tenantry_local::TABLE).consistent_read(true);
+        let mut items = scan.send().await.expect("the table can be read").items.unwrap_or_default();
+        items.sort_by_key(|item| format!("{:?} {:?}", item.get("pk"), item.get("sk")));
+        items
+    }
+}

@@ -1,0 +1,3 @@
+//! Black-box tests: contracts (who may do what, the API document, the template) and journeys through the whole product.
+#![cfg(test)]
+
