@@ -66,7 +66,10 @@ impl fmt::Display for Access {
             Self::Operator(_) => write!(f, "An operator with `{name}`."),
             Self::Tenant(_) => write!(f, "An operator, or a member of the tenant, with `{name}`."),
             Self::TenantOrItsLead(_) => {
-                write!(f, "An operator, or a member of the tenant, with `{name}`; or the lead that became the tenant.")
+                write!(
+                    f,
+                    "An operator, or a member of the tenant, with `{name}`; or the lead that became the tenant."
+                )
             }
             Self::Signature => f.write_str("Signed with the secret of the tenant's provisioning job."),
         }

@@ -54,7 +54,11 @@ impl Members<'_> {
     }
 
     /// A text that may be absent or null. The outer `None` says that it was there and wrong.
-    pub fn optional_text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<Option<T>> {
+    pub fn optional_text<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Rule>,
+    ) -> Option<Option<T>> {
         match self.object.shift_remove(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => self.parse_text(name, &value, parse).map(Some),
@@ -62,7 +66,11 @@ impl Members<'_> {
     }
 
     /// A text in a merge patch, of a member that cannot be empty.
-    pub fn changed_text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<Option<T>> {
+    pub fn changed_text<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Rule>,
+    ) -> Option<Option<T>> {
         match self.object.shift_remove(name) {
             None => Some(None),
             Some(Value::Null) => self.note(name, Rule::new("required", "must not be null")),
@@ -71,7 +79,11 @@ impl Members<'_> {
     }
 
     /// A text in a merge patch, of a member that null empties.
-    pub fn patched_text<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<Patch<T>> {
+    pub fn patched_text<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Rule>,
+    ) -> Option<Patch<T>> {
         match self.object.shift_remove(name) {
             None => Some(Patch::Keep),
             Some(Value::Null) => Some(Patch::Clear),
@@ -100,12 +112,19 @@ impl Members<'_> {
         match self.object.shift_remove(name) {
             None => Some(Patch::Keep),
             Some(Value::Null) => Some(Patch::Clear),
-            Some(value) => read_object(self.pointer_to(name), value, self.config, self.violations).map(Patch::Set),
+            Some(value) => {
+                read_object(self.pointer_to(name), value, self.config, self.violations).map(Patch::Set)
+            }
         }
     }
 
     /// A list of texts that must be there, with at least one and at most `most` of them; repeats are dropped.
-    pub fn texts<T: PartialEq>(&mut self, name: &str, most: usize, parse: impl Fn(&str) -> Result<T, Rule>) -> Option<Vec<T>> {
+    pub fn texts<T: PartialEq>(
+        &mut self,
+        name: &str,
+        most: usize,
+        parse: impl Fn(&str) -> Result<T, Rule>,
+    ) -> Option<Vec<T>> {
         match self.object.shift_remove(name) {
             None | Some(Value::Null) => self.note(name, Rule::new("required", "is required")),
             Some(value) => self.parse_texts(name, value, most, parse),
@@ -134,11 +153,16 @@ impl Members<'_> {
             Some(_) => return self.note(name, Rule::new("invalid_type", "must be a list")),
         };
         if values.len() > most {
-            return self.note(name, Rule::new("too_many", format!("must have at most {most} items")));
+            return self.note(
+                name,
+                Rule::new("too_many", format!("must have at most {most} items")),
+            );
         }
         let pointer = self.pointer_to(name);
         let read = values.into_iter().enumerate();
-        let read: Vec<Option<T>> = read.map(|(n, value)| read_object(format!("{pointer}/{n}"), value, self.config, self.violations)).collect();
+        let read: Vec<Option<T>> = read
+            .map(|(n, value)| read_object(format!("{pointer}/{n}"), value, self.config, self.violations))
+            .collect();
         read.into_iter().collect()
     }
 
@@ -179,7 +203,12 @@ impl Members<'_> {
         None
     }
 
-    fn parse_text<T>(&mut self, name: &str, value: &Value, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+    fn parse_text<T>(
+        &mut self,
+        name: &str,
+        value: &Value,
+        parse: impl FnOnce(&str) -> Result<T, Rule>,
+    ) -> Option<T> {
         let Value::String(text) = value else {
             return self.note(name, Rule::new("invalid_type", "must be a string"));
         };
@@ -197,7 +226,10 @@ impl Members<'_> {
             return self.note(name, Rule::new("invalid_type", "must be a list of strings"));
         };
         if values.is_empty() || values.len() > most {
-            return self.note(name, Rule::new("invalid_length", format!("must have 1 to {most} items")));
+            return self.note(
+                name,
+                Rule::new("invalid_length", format!("must have 1 to {most} items")),
+            );
         }
         let mut parsed = Vec::new();
         let mut is_valid = true;
@@ -226,7 +258,12 @@ fn read_object<T: FromMembers>(
         violations.push(Rule::new("invalid_type", "must be an object").at(pointer));
         return None;
     };
-    let mut members = Members { config, pointer, object, violations };
+    let mut members = Members {
+        config,
+        pointer,
+        object,
+        violations,
+    };
     let read = T::from_members(&mut members);
     for name in std::mem::take(&mut members.object).keys() {
         // RFC 6901 section 3.
@@ -240,18 +277,31 @@ impl<T: FromMembers + Send> FromRequest<Edge> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, edge: &Edge) -> Result<Self, Problem> {
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(is_json) {
             let detail = "the body must be sent as content-type application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                detail,
+            ));
         }
         let bytes = read_bytes(request).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Problem::malformed("malformed_json", "the body is empty; a JSON object is expected"));
+            return Err(Problem::malformed(
+                "malformed_json",
+                "the body is empty; a JSON object is expected",
+            ));
         }
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| Problem::malformed("malformed_json", format!("the body is not JSON: {error}")))?;
-        Ok(Self(Members::read(value, &edge.app.config).map_err(DomainError::Invalid)?))
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::malformed("malformed_json", format!("the body is not JSON: {error}"))
+        })?;
+        Ok(Self(
+            Members::read(value, &edge.app.config).map_err(DomainError::Invalid)?,
+        ))
     }
 }
 
@@ -269,13 +319,22 @@ pub(crate) async fn read_bytes(request: Request) -> Result<Vec<u8>, Problem> {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
             let detail = format!("the body must have at most {MAX_BODY_BYTES} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
+            Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                detail,
+            ))
         }
         Err(_) => Err(Problem::malformed("incomplete_body", "the body ended early")),
     }
 }
 
 fn is_json(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     matches!(&*media_type, "application/json" | "application/merge-patch+json")
 }

@@ -90,11 +90,20 @@ struct Unverified {
 impl Authenticator {
     /// For these issuers.
     pub fn new(issuers: Vec<Issuer>, source: Arc<dyn KeySource>) -> Self {
-        Self { issuers, source, keys: Mutex::default() }
+        Self {
+            issuers,
+            source,
+            keys: Mutex::default(),
+        }
     }
 
     /// Who the token proves. A token that proves somebody without any role here is a caller who may do nothing.
-    pub(crate) async fn authenticate(&self, keyring: &Keyring, token: &str, now: Timestamp) -> Result<Caller, Problem> {
+    pub(crate) async fn authenticate(
+        &self,
+        keyring: &Keyring,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
         let refused = || Problem::unauthenticated(REFUSED, true);
         if token.len() > MAX_TOKEN_BYTES {
             return Err(refused());
@@ -106,20 +115,35 @@ impl Authenticator {
                 let lead = lead_token::verify(keyring, token, &kid, now).ok_or_else(refused)?;
                 Ok(Caller::Lead(lead))
             }
-            Algorithm::RS256 | Algorithm::ES256 => self.authenticate_issued(token, &kid, header.alg, now).await,
+            Algorithm::RS256 | Algorithm::ES256 => {
+                self.authenticate_issued(token, &kid, header.alg, now).await
+            }
             // RFC 8725 section 3.1: what is not expected is not tried.
             _ => Err(refused()),
         }
     }
 
-    async fn authenticate_issued(&self, token: &str, kid: &str, alg: Algorithm, now: Timestamp) -> Result<Caller, Problem> {
+    async fn authenticate_issued(
+        &self,
+        token: &str,
+        kid: &str,
+        alg: Algorithm,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
         let refused = || Problem::unauthenticated(REFUSED, true);
         // Read before it is verified, only to learn whose key to try; the verified claims are checked again below.
         let claimed = unverified_issuer(token).ok_or_else(refused)?;
-        let issuer = self.issuers.iter().find(|issuer| issuer.issuer == claimed).ok_or_else(refused)?;
+        let issuer = self
+            .issuers
+            .iter()
+            .find(|issuer| issuer.issuer == claimed)
+            .ok_or_else(refused)?;
         let key = self.find_key(issuer, kid, now).await?;
         // The key's own algorithm counts, not the token's: a public key is never taken for an HMAC secret.
-        let key = key.filter(|(key_alg, _)| *key_alg == alg).map(|(_, key)| key).ok_or_else(refused)?;
+        let key = key
+            .filter(|(key_alg, _)| *key_alg == alg)
+            .map(|(_, key)| key)
+            .ok_or_else(refused)?;
         let mut validation = Validation::new(alg);
         validation.set_issuer(&[&issuer.issuer]);
         validation.set_required_spec_claims(&["exp", "iss"]);
@@ -127,19 +151,29 @@ impl Authenticator {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| refused())?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+            .map_err(|_| refused())?
+            .claims;
         let now = now.as_seconds();
-        let is_current = claims.exp.is_some_and(|exp| now < exp) && claims.nbf.is_none_or(|nbf| nbf <= now + NBF_LEEWAY_S);
+        let is_current =
+            claims.exp.is_some_and(|exp| now < exp) && claims.nbf.is_none_or(|nbf| nbf <= now + NBF_LEEWAY_S);
         if !is_current || !claims.is_for(&issuer.audiences) {
             return Err(refused());
         }
         claims.caller(issuer.is_platform).ok_or_else(refused)
     }
 
-    async fn find_key(&self, issuer: &Issuer, kid: &str, now: Timestamp) -> Result<Option<(Algorithm, DecodingKey)>, Problem> {
+    async fn find_key(
+        &self,
+        issuer: &Issuer,
+        kid: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Algorithm, DecodingKey)>, Problem> {
         let mut keys = self.keys.lock().await;
         let cached = keys.entry(issuer.issuer.clone()).or_default();
-        let age_ms = cached.fetched_at.map(|fetched_at| now.as_millis() - fetched_at.as_millis());
+        let age_ms = cached
+            .fetched_at
+            .map(|fetched_at| now.as_millis() - fetched_at.as_millis());
         let is_stale = match cached.by_kid.get(kid) {
             Some(_) => age_ms.is_none_or(|age_ms| age_ms >= REFRESH_MS),
             None => age_ms.is_none_or(|age_ms| age_ms >= REFETCH_MS),
@@ -175,7 +209,10 @@ fn read_keys(json: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
             AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
             _ => return None,
         };
-        Some((jwk.common.key_id.clone()?, (alg, DecodingKey::from_jwk(jwk).ok()?)))
+        Some((
+            jwk.common.key_id.clone()?,
+            (alg, DecodingKey::from_jwk(jwk).ok()?),
+        ))
     };
     set.keys.iter().filter_map(read).collect()
 }
@@ -203,11 +240,21 @@ impl Claims {
         match (self.tenant_id, self.user_tenant_id) {
             (Some(tenant), Some(membership)) => {
                 let (tenant_id, membership_id) = (Id::parse(&tenant).ok()?, Id::parse(&membership).ok()?);
-                Some(Caller::Member(Member { tenant_id, membership_id, permissions }))
+                Some(Caller::Member(Member {
+                    tenant_id,
+                    membership_id,
+                    permissions,
+                }))
             }
             (None, None) => {
-                let has_scope = self.scope.is_some_and(|scope| scope.split(' ').any(|scope| scope == "platform"));
-                let permissions = if is_platform && has_scope { permissions } else { Permissions::default() };
+                let has_scope = self
+                    .scope
+                    .is_some_and(|scope| scope.split(' ').any(|scope| scope == "platform"));
+                let permissions = if is_platform && has_scope {
+                    permissions
+                } else {
+                    Permissions::default()
+                };
                 Some(Caller::Operator(Operator { subject, permissions }))
             }
             _ => None,
@@ -229,14 +276,18 @@ impl FromRequestParts<Edge> for BearerToken {
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, Problem> {
         let token = parts.extensions.get::<Self>().cloned();
-        token.ok_or_else(|| Problem::unauthenticated("a bearer token is required in the Authorization header", false))
+        token.ok_or_else(|| {
+            Problem::unauthenticated("a bearer token is required in the Authorization header", false)
+        })
     }
 }
 
 /// The token of the Authorization header: the only place where one is looked for.
 pub(crate) fn bearer(parts: &Parts) -> Option<&str> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)

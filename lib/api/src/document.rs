@@ -1,8 +1,8 @@
+use utoipa::PartialSchema;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder, Required, Schema};
-use utoipa::PartialSchema;
 
 use crate::problem::{ProblemDetails, ViolationDoc};
 use crate::routes::method_of;
@@ -18,8 +18,12 @@ repeat as before, for 24 hours.";
 /// The OpenAPI 3.1 document of these groups, made from their route tables.
 pub fn openapi(groups: &[Routes]) -> OpenApi {
     let mut components = Components::default();
-    components.schemas.insert("Problem".to_owned(), ProblemDetails::schema());
-    components.schemas.insert("Violation".to_owned(), ViolationDoc::schema());
+    components
+        .schemas
+        .insert("Problem".to_owned(), ProblemDetails::schema());
+    components
+        .schemas
+        .insert("Violation".to_owned(), ViolationDoc::schema());
     let mut paths = Paths::new();
     for group in groups {
         components.schemas.extend(group.components.schemas.clone());
@@ -28,9 +32,19 @@ pub fn openapi(groups: &[Routes]) -> OpenApi {
             paths.add_path_operation(path, vec![method_of(method)], operation);
         }
     }
-    components.security_schemes.extend([("bearer".to_owned(), bearer().into()), ("code".to_owned(), code().into())]);
-    let info = InfoBuilder::new().title("Tenantry").version(env!("CARGO_PKG_VERSION")).description(Some(INTRODUCTION));
-    OpenApiBuilder::new().info(info.build()).paths(paths).components(Some(components)).build()
+    components.security_schemes.extend([
+        ("bearer".to_owned(), bearer().into()),
+        ("code".to_owned(), code().into()),
+    ]);
+    let info = InfoBuilder::new()
+        .title("Tenantry")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(INTRODUCTION));
+    OpenApiBuilder::new()
+        .info(info.build())
+        .paths(paths)
+        .components(Some(components))
+        .build()
 }
 
 /// Adds what follows from the table: tag, security, who may call, and the headers that every such route takes.
@@ -50,7 +64,10 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
     });
     let header = match (method, access) {
         (_, Access::Signature | Access::LeadCode) => None,
-        ("POST", _) => Some(("Idempotency-Key", "Makes a repeat of this request answer as before.")),
+        ("POST", _) => Some((
+            "Idempotency-Key",
+            "Makes a repeat of this request answer as before.",
+        )),
         ("PATCH" | "DELETE", _) => Some(("If-Match", "Goes on only if this is the present `ETag`.")),
         _ => None,
     };
@@ -60,18 +77,34 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(text))
-            .schema(Some(Schema::from(ObjectBuilder::new().schema_type(Type::String).build())));
-        operation.parameters.get_or_insert_default().push(header.build().into());
+            .schema(Some(Schema::from(
+                ObjectBuilder::new().schema_type(Type::String).build(),
+            )));
+        operation
+            .parameters
+            .get_or_insert_default()
+            .push(header.build().into());
     }
     operation
 }
 
 fn bearer() -> SecurityScheme {
     let text = "A JWT of a configured issuer, or a lead's token from verification.";
-    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(text)).build())
+    SecurityScheme::Http(
+        HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(text))
+            .build(),
+    )
 }
 
 fn code() -> SecurityScheme {
     let text = "The code from the verification mail.";
-    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build())
+    SecurityScheme::Http(
+        HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(text))
+            .build(),
+    )
 }

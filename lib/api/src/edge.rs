@@ -37,7 +37,10 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
 ];
 
@@ -47,7 +50,13 @@ pub fn router(groups: Vec<Routes>, edge: &Edge) -> Router {
     for group in groups {
         router = router.merge(group.into_router(edge));
     }
-    let no_such_method = || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the path has no such method") };
+    let no_such_method = || async {
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "the path has no such method",
+        )
+    };
     router
         .fallback(|| async { Problem::no_such_route() })
         .method_not_allowed_fallback(no_such_method)
@@ -61,7 +70,10 @@ pub fn router(groups: Vec<Routes>, edge: &Edge) -> Router {
 /// Gives the request its id and its span: outermost, so that every answer carries the one and every log line the other.
 async fn name(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let given = request.extensions().get::<RequestId>().cloned();
-    let id = given.map_or_else(|| Id::<Event>::new(edge.app.clock.now(), &*edge.app.entropy).to_string(), |given| given.0);
+    let id = given.map_or_else(
+        || Id::<Event>::new(edge.app.clock.now(), &*edge.app.entropy).to_string(),
+        |given| given.0,
+    );
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = id, http.method = %request.method(), tenant.id = tracing::field::Empty);
     let mut response = next.run(request).instrument(span).await;
@@ -73,24 +85,49 @@ async fn name(State(edge): State<Edge>, mut request: Request, next: Next) -> Res
 
 /// Renders problems, sets what every answer carries, and logs the answer once.
 async fn answer(request: Request, next: Next) -> Response {
-    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_default();
     // The route's path, never the request's: ids may be there, codes and queries must not.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let mut response = next.run(request).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let (code, cause) = problem.as_ref().map_or(("none", None), Problem::cause);
     let status = response.status();
     match cause {
-        Some(cause) => tracing::error!(http.route = route, http.status = status.as_u16(), error.code = code, error.cause = cause, "request failed"),
-        None if status.is_client_error() => tracing::info!(http.route = route, http.status = status.as_u16(), error.code = code, "request refused"),
-        None => tracing::info!(http.route = route, http.status = status.as_u16(), "request answered"),
+        Some(cause) => tracing::error!(
+            http.route = route,
+            http.status = status.as_u16(),
+            error.code = code,
+            error.cause = cause,
+            "request failed"
+        ),
+        None if status.is_client_error() => tracing::info!(
+            http.route = route,
+            http.status = status.as_u16(),
+            error.code = code,
+            "request refused"
+        ),
+        None => tracing::info!(
+            http.route = route,
+            http.status = status.as_u16(),
+            "request answered"
+        ),
     }
     if let Some(problem) = problem {
         let allow = response.headers().get(ALLOW).cloned();
         response = problem.render(&request_id.0, allow);
     }
     for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -99,14 +136,30 @@ fn cors(origins: &[String]) -> CorsLayer {
     if origins.is_empty() {
         return CorsLayer::new();
     }
-    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let (idempotency_key, traceparent) = (HeaderName::from_static("idempotency-key"), HeaderName::from_static("traceparent"));
+    let origins = origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok());
+    let (idempotency_key, traceparent) = (
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("traceparent"),
+    );
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([http::header::AUTHORIZATION, http::header::CONTENT_TYPE, http::header::IF_MATCH, idempotency_key, traceparent])
-        .expose_headers([http::header::ETAG, http::header::LOCATION, http::header::RETRY_AFTER, REQUEST_ID])
-        .max_age(std::time::Duration::from_secs(3600))
+        .allow_headers([
+            http::header::AUTHORIZATION,
+            http::header::CONTENT_TYPE,
+            http::header::IF_MATCH,
+            idempotency_key,
+            traceparent,
+        ])
+        .expose_headers([
+            http::header::ETAG,
+            http::header::LOCATION,
+            http::header::RETRY_AFTER,
+            REQUEST_ID,
+        ])
+        .max_age(std::time::Duration::from_hours(1))
 }
 
 impl Edge {

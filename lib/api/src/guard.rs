@@ -23,7 +23,11 @@ pub(crate) struct Rules {
 }
 
 /// Lets a request in: token (401), access (403, 404), query (400), and only then the body and the handler.
-pub(crate) async fn guard(State((edge, rules)): State<(Edge, Rules)>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State((edge, rules)): State<(Edge, Rules)>,
+    request: Request,
+    next: Next,
+) -> Response {
     match admit(&edge, &rules, request).await {
         Ok((request, context)) => {
             let response = next.run(request).await;
@@ -36,40 +40,76 @@ pub(crate) async fn guard(State((edge, rules)): State<(Edge, Rules)>, request: R
 async fn admit(edge: &Edge, rules: &Rules, request: Request) -> Result<(Request, Context), Problem> {
     let (mut parts, body) = request.into_parts();
     let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
-    let traceparent = parts.headers.get("traceparent").and_then(|value| value.to_str().ok()).filter(|text| is_traceparent(text));
+    let traceparent = parts
+        .headers
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| is_traceparent(text));
     let mut context = Context::new(&edge.app, request_id.0, traceparent.map(str::to_owned));
     let caller = identify(edge, rules.access, &mut parts, &context).await?;
     let scope = authorize(edge, rules.access, &mut parts, &caller).await?;
     check_query(rules, &parts)?;
-    let client = parts.extensions.get::<ClientAddress>().cloned().unwrap_or_default();
+    let client = parts
+        .extensions
+        .get::<ClientAddress>()
+        .cloned()
+        .unwrap_or_default();
     let mut request = Request::from_parts(parts, body);
     context.idempotency = idempotency(&caller, &client, &mut request).await?;
     let if_match = if_match(&request);
-    let operation = Operation { context: context.clone(), caller, client, scope, if_match };
+    let operation = Operation {
+        context: context.clone(),
+        caller,
+        client,
+        scope,
+        if_match,
+    };
     request.extensions_mut().insert(operation);
     Ok((request, context))
 }
 
 fn if_match(request: &Request) -> Option<String> {
-    Some(request.headers().get(http::header::IF_MATCH)?.to_str().ok()?.to_owned())
+    Some(
+        request
+            .headers()
+            .get(http::header::IF_MATCH)?
+            .to_str()
+            .ok()?
+            .to_owned(),
+    )
 }
 
-async fn identify(edge: &Edge, access: Access, parts: &mut Parts, context: &Context) -> Result<Caller, Problem> {
+async fn identify(
+    edge: &Edge,
+    access: Access,
+    parts: &mut Parts,
+    context: &Context,
+) -> Result<Caller, Problem> {
     if !access.needs_bearer() {
         return Ok(Caller::Anonymous);
     }
     let Some(token) = caller::bearer(parts).map(str::to_owned) else {
-        return Err(Problem::unauthenticated("a bearer token is required in the Authorization header", false));
+        return Err(Problem::unauthenticated(
+            "a bearer token is required in the Authorization header",
+            false,
+        ));
     };
     if access == Access::LeadCode {
         parts.extensions.insert(BearerToken(token.into()));
         return Ok(Caller::Anonymous);
     }
-    edge.authenticator.authenticate(&edge.app.keyring, &token, context.now).await
+    edge.authenticator
+        .authenticate(&edge.app.keyring, &token, context.now)
+        .await
 }
 
 /// Permission first (403), then reach (404): what a caller may not know of does not exist for it.
-async fn authorize(edge: &Edge, access: Access, parts: &mut Parts, caller: &Caller) -> Result<Option<TenantScope>, Problem> {
+async fn authorize(
+    edge: &Edge,
+    access: Access,
+    parts: &mut Parts,
+    caller: &Caller,
+) -> Result<Option<TenantScope>, Problem> {
     match access {
         Access::Public | Access::LeadCode | Access::Signature => Ok(None),
         Access::OwnLead => match caller {
@@ -115,7 +155,11 @@ async fn authorize(edge: &Edge, access: Access, parts: &mut Parts, caller: &Call
 
 async fn own_lead(edge: &Edge, parts: &mut Parts, caller: &Caller) -> Result<(), Problem> {
     let id: LeadId = param(parts, edge, "id").await?;
-    if *caller == Caller::Lead(id) { Ok(()) } else { Err(DomainError::not_found(Kind::Lead, id).into()) }
+    if *caller == Caller::Lead(id) {
+        Ok(())
+    } else {
+        Err(DomainError::not_found(Kind::Lead, id).into())
+    }
 }
 
 fn check_query(rules: &Rules, parts: &Parts) -> Result<(), Problem> {
@@ -124,18 +168,33 @@ fn check_query(rules: &Rules, parts: &Parts) -> Result<(), Problem> {
         if !rules.query.iter().any(|known| *known == name) {
             // The name is the client's own text; its length is bounded before it is said back.
             let name: String = name.chars().take(60).collect();
-            return Err(Problem::malformed("unknown_query_member", format!("{name}: is not known here")));
+            return Err(Problem::malformed(
+                "unknown_query_member",
+                format!("{name}: is not known here"),
+            ));
         }
     }
     Ok(())
 }
 
 /// Reads `Idempotency-Key` of a POST; the body is read for its fingerprint and handed on.
-async fn idempotency(caller: &Caller, client: &ClientAddress, request: &mut Request) -> Result<Option<Idempotency>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key").filter(|_| *request.method() == Method::POST) else {
+async fn idempotency(
+    caller: &Caller,
+    client: &ClientAddress,
+    request: &mut Request,
+) -> Result<Option<Idempotency>, Problem> {
+    let Some(value) = request
+        .headers()
+        .get("idempotency-key")
+        .filter(|_| *request.method() == Method::POST)
+    else {
         return Ok(None);
     };
-    let key = value.to_str().ok().map(str::trim).filter(|key| (1..=255).contains(&key.len()));
+    let key = value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| (1..=255).contains(&key.len()));
     let Some(key) = key.map(str::to_owned) else {
         let detail = "Idempotency-Key: must have 1 to 255 printable ASCII characters";
         return Err(Problem::malformed("invalid_idempotency_key", detail));
@@ -150,23 +209,37 @@ async fn idempotency(caller: &Caller, client: &ClientAddress, request: &mut Requ
         Caller::Anonymous => format!("anonymous {}", client.0),
         Caller::Operator(_) | Caller::Member(_) | Caller::Lead(_) => caller.actor().to_string(),
     };
-    Ok(Some(Idempotency { caller, key, fingerprint }))
+    Ok(Some(Idempotency {
+        caller,
+        key,
+        fingerprint,
+    }))
 }
 
 /// A repeated request may be refused before it reaches its transaction, because the first one changed the state that it is
 /// checked against. The memory decides then.
 async fn repeat_if_known(context: &Context, response: Response) -> Response {
-    let Some(idempotency) = &context.idempotency else { return response };
+    let Some(idempotency) = &context.idempotency else {
+        return response;
+    };
     let may_be_repeat = matches!(
         response.status(),
-        StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::UNPROCESSABLE_ENTITY
+        StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::UNPROCESSABLE_ENTITY
     );
     if !may_be_repeat {
         return response;
     }
-    let record = context.store.find_idempotency_record(&idempotency.caller, &idempotency.key, context.now).await;
+    let record = context
+        .store
+        .find_idempotency_record(&idempotency.caller, &idempotency.key, context.now)
+        .await;
     match record {
-        Ok(Some(record)) if record.fingerprint == idempotency.fingerprint => Problem::repeated(record.reply).into_response(),
+        Ok(Some(record)) if record.fingerprint == idempotency.fingerprint => {
+            Problem::repeated(record.reply).into_response()
+        }
         Ok(Some(_)) => Problem::from(DomainError::IdempotencyKeyReused).into_response(),
         Ok(None) => response,
         Err(error) => Problem::from(error).into_response(),
@@ -179,7 +252,10 @@ fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.len() == 4
         && parts.iter().zip(lengths).all(|(part, length)| {
-            part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            part.len() == length
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         })
         && parts[0] != "ff"
         && parts[1].bytes().any(|b| b != b'0')

@@ -25,21 +25,39 @@ impl ListQuery {
             None => 20,
             Some(text) => match text.parse() {
                 Ok(limit) if (1..=100).contains(&limit) => limit,
-                _ => return Err(Problem::malformed("invalid_query", "limit: must be a whole number from 1 to 100")),
+                _ => {
+                    return Err(Problem::malformed(
+                        "invalid_query",
+                        "limit: must be a whole number from 1 to 100",
+                    ));
+                }
             },
         };
         let order = match self.order.as_deref() {
             None | Some("createdAt:desc") => Order::Descending,
             Some("createdAt:asc") => Order::Ascending,
-            Some(_) => return Err(Problem::malformed("invalid_query", "order: must be createdAt:asc or createdAt:desc")),
+            Some(_) => {
+                return Err(Problem::malformed(
+                    "invalid_query",
+                    "order: must be createdAt:asc or createdAt:desc",
+                ));
+            }
         };
         let binding = format!("{}|{query}|{order:?}", caller.actor());
-        Ok(PageRequest { limit, cursor: self.cursor.clone(), order, binding })
+        Ok(PageRequest {
+            limit,
+            cursor: self.cursor.clone(),
+            order,
+            binding,
+        })
     }
 
     /// Reads an instant from a query member.
     pub fn instant(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-        let read = |text| Timestamp::parse(text).map_err(|rule| Problem::malformed("invalid_query", format!("{name}: {rule}")));
+        let read = |text| {
+            Timestamp::parse(text)
+                .map_err(|rule| Problem::malformed("invalid_query", format!("{name}: {rule}")))
+        };
         text.map(read).transpose()
     }
 }

@@ -29,12 +29,22 @@ impl Operation {
 
     /// Refuses when `If-Match` names another version (RFC 9110 section 13.1.1).
     pub fn check_version(&self, kind: Kind, id: impl std::fmt::Display, version: u64) -> Result<(), Problem> {
-        let Some(wanted) = &self.if_match else { return Ok(()) };
+        let Some(wanted) = &self.if_match else {
+            return Ok(());
+        };
         let present = etag(version);
-        if wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == present) {
+        if wanted
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag == present)
+        {
             return Ok(());
         }
-        Err(DomainError::PreconditionFailed { kind, id: id.to_string() }.into())
+        Err(DomainError::PreconditionFailed {
+            kind,
+            id: id.to_string(),
+        }
+        .into())
     }
 
     /// The refusal of a write that lost a race, as the client understands it: 412 if it named a version, 409 if not.
@@ -62,8 +72,13 @@ impl FromRequestParts<Edge> for Scope {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, Problem> {
-        let scope = parts.extensions.get::<Operation>().and_then(|operation| operation.scope.clone());
-        Ok(Self(scope.expect("a handler that takes a scope stands behind tenant access")))
+        let scope = parts
+            .extensions
+            .get::<Operation>()
+            .and_then(|operation| operation.scope.clone());
+        Ok(Self(scope.expect(
+            "a handler that takes a scope stands behind tenant access",
+        )))
     }
 }
 

@@ -18,19 +18,34 @@ impl<T: std::str::FromStr<Err = Rule>> FromRequestParts<Edge> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Edge) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| not_found())?;
         let (_, text) = params.iter().last().ok_or_else(not_found)?;
         text.parse().map(Self).map_err(|_: Rule| not_found())
     }
 }
 
 /// The value of a named path parameter.
-pub(crate) async fn param<T: std::str::FromStr<Err = Rule>>(parts: &mut Parts, state: &Edge, name: &str) -> Result<T, Problem> {
-    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
-    let text = params.iter().find(|(param, _)| *param == name).map(|(_, text)| text.to_owned());
+pub(crate) async fn param<T: std::str::FromStr<Err = Rule>>(
+    parts: &mut Parts,
+    state: &Edge,
+    name: &str,
+) -> Result<T, Problem> {
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| not_found())?;
+    let text = params
+        .iter()
+        .find(|(param, _)| *param == name)
+        .map(|(_, text)| text.to_owned());
     text.ok_or_else(not_found)?.parse().map_err(|_: Rule| not_found())
 }
 
 fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing with this id")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing with this id",
+    )
 }

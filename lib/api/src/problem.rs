@@ -15,11 +15,21 @@ pub struct Problem(Box<Kind>);
 #[derive(Clone, Debug)]
 enum Kind {
     /// Something the client can read about.
-    Client { status: StatusCode, code: &'static str, detail: String, errors: Vec<Violation>, headers: Vec<(http::HeaderName, HeaderValue)> },
+    Client {
+        status: StatusCode,
+        code: &'static str,
+        detail: String,
+        errors: Vec<Violation>,
+        headers: Vec<(http::HeaderName, HeaderValue)>,
+    },
     /// What the same request was answered before.
     Repeated(StoredReply),
     /// For the client only that it happened; the cause is for the log.
-    Server { status: StatusCode, code: &'static str, cause: String },
+    Server {
+        status: StatusCode,
+        code: &'static str,
+        cause: String,
+    },
 }
 
 /// RFC 9457 problem details.
@@ -62,7 +72,13 @@ pub(crate) struct ViolationDoc {
 impl Problem {
     /// A client error.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Kind::Client { status, code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }))
+        Self(Box::new(Kind::Client {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }))
     }
 
     /// 400.
@@ -72,8 +88,16 @@ impl Problem {
 
     /// 401: the challenge names the scheme, and the error when a token was there (RFC 6750).
     pub fn unauthenticated(detail: &'static str, has_token: bool) -> Self {
-        let challenge = if has_token { r#"Bearer realm="tenantry", error="invalid_token""# } else { r#"Bearer realm="tenantry""# };
-        let code = if has_token { "invalid_token" } else { "token_required" };
+        let challenge = if has_token {
+            r#"Bearer realm="tenantry", error="invalid_token""#
+        } else {
+            r#"Bearer realm="tenantry""#
+        };
+        let code = if has_token {
+            "invalid_token"
+        } else {
+            "token_required"
+        };
         Self::new(StatusCode::UNAUTHORIZED, code, detail).with(WWW_AUTHENTICATE, challenge)
     }
 
@@ -84,12 +108,20 @@ impl Problem {
 
     /// 500; the cause goes to the log only.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
-        Self(Box::new(Kind::Server { status: StatusCode::INTERNAL_SERVER_ERROR, code: "internal", cause: chain(cause) }))
+        Self(Box::new(Kind::Server {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "internal",
+            cause: chain(cause),
+        }))
     }
 
     pub(crate) fn panicked() -> Self {
         let cause = "the handler panicked".to_owned();
-        Self(Box::new(Kind::Server { status: StatusCode::INTERNAL_SERVER_ERROR, code: "internal", cause }))
+        Self(Box::new(Kind::Server {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "internal",
+            cause,
+        }))
     }
 
     pub(crate) fn repeated(reply: StoredReply) -> Self {
@@ -124,9 +156,19 @@ impl Problem {
     pub(crate) fn render(&self, request_id: &str, allow: Option<HeaderValue>) -> Response {
         match &*self.0 {
             Kind::Repeated(reply) => render_repeated(reply),
-            Kind::Client { status, code, detail, errors, headers } => {
+            Kind::Client {
+                status,
+                code,
+                detail,
+                errors,
+                headers,
+            } => {
                 let mut response = render_details(*status, code, detail, errors, request_id);
-                response.headers_mut().extend(headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
+                response.headers_mut().extend(
+                    headers
+                        .iter()
+                        .map(|(name, value)| (Some(name.clone()), value.clone())),
+                );
                 if let Some(allow) = allow {
                     response.headers_mut().insert(ALLOW, allow);
                 }
@@ -140,7 +182,9 @@ impl Problem {
                 };
                 let mut response = render_details(*status, code, detail, &[], request_id);
                 if *status == StatusCode::SERVICE_UNAVAILABLE {
-                    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+                    response
+                        .headers_mut()
+                        .insert(RETRY_AFTER, HeaderValue::from_static("2"));
                 }
                 response
             }
@@ -148,12 +192,34 @@ impl Problem {
     }
 }
 
-fn render_details(status: StatusCode, code: &str, detail: &str, errors: &[Violation], request_id: &str) -> Response {
+fn render_details(
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+    errors: &[Violation],
+    request_id: &str,
+) -> Response {
     let kind = format!("https://tenantry.dev/problems/{code}");
     let title = status.canonical_reason().unwrap_or("Error");
-    let details = ProblemDetails { kind, title, status: status.as_u16(), detail, instance: request_id, code, errors };
+    let details = ProblemDetails {
+        kind,
+        title,
+        status: status.as_u16(),
+        detail,
+        instance: request_id,
+        code,
+        errors,
+    };
     let body = serde_json::to_string(&details).expect("problem details are plain strings");
-    (status, [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")], body).into_response()
+    (
+        status,
+        [
+            (CONTENT_TYPE, "application/problem+json"),
+            (CACHE_CONTROL, "no-store"),
+        ],
+        body,
+    )
+        .into_response()
 }
 
 fn render_repeated(reply: &StoredReply) -> Response {
@@ -164,8 +230,14 @@ fn render_repeated(reply: &StoredReply) -> Response {
     if !reply.body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    for (name, value) in [(http::header::LOCATION, &reply.location), (http::header::ETAG, &reply.etag)] {
-        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+    for (name, value) in [
+        (http::header::LOCATION, &reply.location),
+        (http::header::ETAG, &reply.etag),
+    ] {
+        if let Some(value) = value
+            .as_deref()
+            .and_then(|value| HeaderValue::from_str(value).ok())
+        {
             headers.insert(name, value);
         }
     }
@@ -193,15 +265,22 @@ impl From<DomainError> for Problem {
             DomainError::Invalid(invalid) => Self(Box::new(Kind::Client {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 code: "invalid_body",
-                detail: format!("the body breaks {} rule{}", invalid.0.len(), if invalid.0.len() == 1 { "" } else { "s" }),
+                detail: format!(
+                    "the body breaks {} rule{}",
+                    invalid.0.len(),
+                    if invalid.0.len() == 1 { "" } else { "s" }
+                ),
                 errors: invalid.0,
                 headers: Vec::new(),
             })),
             DomainError::Unauthenticated(detail) => Self::unauthenticated(detail, true),
             DomainError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
-            DomainError::PreconditionFailed { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
+            DomainError::PreconditionFailed { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
+            }
             DomainError::RateLimited { retry_after_s } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).with(RETRY_AFTER, &retry_after_s.to_string())
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+                    .with(RETRY_AFTER, &retry_after_s.to_string())
             }
             DomainError::IdempotencyKeyReused => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
@@ -225,10 +304,16 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Repeated(reply) => Self::repeated(*reply),
-            StoreError::InvalidCursor => Self::malformed("invalid_cursor", "cursor: is not one that this list gave out"),
+            StoreError::InvalidCursor => {
+                Self::malformed("invalid_cursor", "cursor: is not one that this list gave out")
+            }
             StoreError::Unavailable(ref cause) => {
                 let (status, cause) = (StatusCode::SERVICE_UNAVAILABLE, chain(&**cause));
-                Self(Box::new(Kind::Server { status, code: "unavailable", cause }))
+                Self(Box::new(Kind::Server {
+                    status,
+                    code: "unavailable",
+                    cause,
+                }))
             }
             StoreError::Internal(_) => Self::internal(&error),
         }
@@ -257,7 +342,9 @@ impl IntoResponse for Problem {
 /// Handlers return problems of many statuses; the document names the shape once, under `default`.
 impl IntoResponses for Problem {
     fn responses() -> std::collections::BTreeMap<String, RefOr<ResponseDoc>> {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
         let response = ResponseBuilder::new()
             .description("Anything else: see `code` and `detail`.")
             .content("application/problem+json", content)

@@ -73,7 +73,12 @@ pub(crate) fn etag(version: u64) -> String {
 }
 
 fn json(status: StatusCode, body: String) -> Response {
-    (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response()
+    (
+        status,
+        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")],
+        body,
+    )
+        .into_response()
 }
 
 fn text<T: Serialize>(body: &T) -> String {
@@ -87,7 +92,10 @@ fn respond(reply: &StoredReply) -> Response {
     }
     let mut response = json(status, reply.body.clone());
     for (name, value) in [(LOCATION, &reply.location), (ETAG, &reply.etag)] {
-        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+        if let Some(value) = value
+            .as_deref()
+            .and_then(|value| HeaderValue::from_str(value).ok())
+        {
             response.headers_mut().insert(name, value);
         }
     }
@@ -97,31 +105,56 @@ fn respond(reply: &StoredReply) -> Response {
 impl<T: Serialize + Tagged> Reply for Created<T> {
     fn stored(&self) -> StoredReply {
         let (location, etag) = (Some(self.location.clone()), Some(etag(self.body.version())));
-        StoredReply { status: 201, location, etag, body: text(&self.body) }
+        StoredReply {
+            status: 201,
+            location,
+            etag,
+            body: text(&self.body),
+        }
     }
 }
 
 impl<T: Serialize> Reply for Accepted<T> {
     fn stored(&self) -> StoredReply {
-        StoredReply { status: 202, location: self.location.clone(), etag: None, body: text(&self.body) }
+        StoredReply {
+            status: 202,
+            location: self.location.clone(),
+            etag: None,
+            body: text(&self.body),
+        }
     }
 }
 
 impl<T: Serialize + Tagged> Reply for Found<T> {
     fn stored(&self) -> StoredReply {
-        StoredReply { status: 200, location: None, etag: Some(etag(self.0.version())), body: text(&self.0) }
+        StoredReply {
+            status: 200,
+            location: None,
+            etag: Some(etag(self.0.version())),
+            body: text(&self.0),
+        }
     }
 }
 
 impl<T: Serialize> Reply for Count<T> {
     fn stored(&self) -> StoredReply {
-        StoredReply { status: 200, location: None, etag: None, body: text(&self.0) }
+        StoredReply {
+            status: 200,
+            location: None,
+            etag: None,
+            body: text(&self.0),
+        }
     }
 }
 
 impl Reply for NoContent {
     fn stored(&self) -> StoredReply {
-        StoredReply { status: 204, location: None, etag: None, body: String::new() }
+        StoredReply {
+            status: 204,
+            location: None,
+            etag: None,
+            body: String::new(),
+        }
     }
 }
 
@@ -228,6 +261,10 @@ impl<T: ToSchema> IntoResponses for Paged<T> {
             .required("items")
             .property("nextCursor", cursor)
             .required("nextCursor");
-        document("200", "A page of the list.", Some(Schema::from(page.build()).into()))
+        document(
+            "200",
+            "A page of the list.",
+            Some(Schema::from(page.build()).into()),
+        )
     }
 }

@@ -41,14 +41,22 @@ struct Row {
 impl Routes {
     /// A group of routes, by its name in the document.
     pub fn new(tag: &'static str) -> Self {
-        Self { tag, rows: Vec::new(), components: Components::default() }
+        Self {
+            tag,
+            rows: Vec::new(),
+            components: Components::default(),
+        }
     }
 
     /// Adds a route: who may call it, then what answers.
     #[must_use]
     pub fn add(mut self, access: Access, (schemas, paths, handler): UtoipaMethodRouter<Edge>) -> Self {
         self.components.schemas.extend(schemas);
-        self.rows.push(Row { access, paths, handler });
+        self.rows.push(Row {
+            access,
+            paths,
+            handler,
+        });
         self
     }
 
@@ -75,7 +83,11 @@ impl Routes {
 
     pub(crate) fn operations(&self) -> impl Iterator<Item = (&str, &'static str, Access, &Operation)> {
         self.rows.iter().flat_map(|row| {
-            let items = row.paths.paths.iter().flat_map(|(path, item)| methods(item).map(move |found| (path, found)));
+            let items = row
+                .paths
+                .paths
+                .iter()
+                .flat_map(|(path, item)| methods(item).map(move |found| (path, found)));
             items.map(|(path, (method, operation))| (path.as_str(), method, row.access, operation))
         })
     }
@@ -83,11 +95,26 @@ impl Routes {
     /// What serves the routes.
     pub(crate) fn into_router(self, edge: &Edge) -> Router<Edge> {
         let mut router = Router::new();
-        for Row { access, paths, handler } in self.rows {
+        for Row {
+            access,
+            paths,
+            handler,
+        } in self.rows
+        {
             for (path, item) in paths.paths {
-                let query: Vec<String> = methods(&item).flat_map(|(_, operation)| query_members(operation)).collect();
-                let rules = Rules { access, query: query.into() };
-                router = router.route(&path, handler.clone().layer(from_fn_with_state((edge.clone(), rules), guard)));
+                let query: Vec<String> = methods(&item)
+                    .flat_map(|(_, operation)| query_members(operation))
+                    .collect();
+                let rules = Rules {
+                    access,
+                    query: query.into(),
+                };
+                router = router.route(
+                    &path,
+                    handler
+                        .clone()
+                        .layer(from_fn_with_state((edge.clone(), rules), guard)),
+                );
             }
         }
         router

@@ -59,29 +59,54 @@ pub struct ConfigError {
 impl ConfigError {
     /// A setting and what is wrong with it.
     pub fn new(name: &'static str, problem: impl fmt::Display) -> Self {
-        Self { name, problem: problem.to_string() }
+        Self {
+            name,
+            problem: problem.to_string(),
+        }
     }
 }
 
 impl Config {
     /// Reads the settings through `lookup`, by the names of environment variables. What a function does not need may be absent.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text = |name: &str, default: &str| lookup(name).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned());
-        let issuers: Vec<Issuer> =
-            serde_json::from_str(&text("ISSUERS", "[]")).map_err(|error| ConfigError::new("ISSUERS", error))?;
-        let minutes: i64 = number("JOB_DEADLINE_MINUTES", &text("JOB_DEADLINE_MINUTES", "60"), 1, 7 * 24 * 60)?;
-        let rate = number("PUBLIC_RATE_PER_MINUTE", &text("PUBLIC_RATE_PER_MINUTE", "10"), 1, 1_000_000)?;
+        let text = |name: &str, default: &str| {
+            lookup(name)
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(|| default.to_owned())
+        };
+        let issuers: Vec<Issuer> = serde_json::from_str(&text("ISSUERS", "[]"))
+            .map_err(|error| ConfigError::new("ISSUERS", error))?;
+        let minutes: i64 = number(
+            "JOB_DEADLINE_MINUTES",
+            &text("JOB_DEADLINE_MINUTES", "60"),
+            1,
+            7 * 24 * 60,
+        )?;
+        let rate = number(
+            "PUBLIC_RATE_PER_MINUTE",
+            &text("PUBLIC_RATE_PER_MINUTE", "10"),
+            1,
+            1_000_000,
+        )?;
         let origins = text("CORS_ORIGINS", "");
         Ok(Self {
             api_url: url("API_URL", text("API_URL", "http://localhost:3000"))?,
-            frontend_url: url("FRONTEND_URL", text("FRONTEND_URL", "http://localhost:3000/verify"))?,
+            frontend_url: url(
+                "FRONTEND_URL",
+                text("FRONTEND_URL", "http://localhost:3000/verify"),
+            )?,
             event_source: text("EVENT_SOURCE", "tenantry"),
             event_bus: text("EVENT_BUS_NAME", "default"),
             mail_from: text("MAIL_FROM", "no-reply@example.com"),
             tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
             job_life_ms: minutes * 60_000,
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
-            cors_origins: origins.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect(),
+            cors_origins: origins
+                .split(',')
+                .map(str::trim)
+                .filter(|o| !o.is_empty())
+                .map(str::to_owned)
+                .collect(),
             issuers,
         })
     }
@@ -98,7 +123,11 @@ fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
 fn number(name: &'static str, text: &str, least: i64, most: i64) -> Result<i64, ConfigError> {
     let rule = || ConfigError::new(name, format!("must be a number from {least} to {most}"));
     let number: i64 = text.trim().parse().map_err(|_| rule())?;
-    if (least..=most).contains(&number) { Ok(number) } else { Err(rule()) }
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(rule())
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +149,11 @@ mod tests {
     fn an_unusable_setting_is_named() {
         let cases = [
             ("ISSUERS", "{", "ISSUERS"),
-            ("ISSUERS", r#"[{"issuer":"https://a","audiences":[],"jwksUri":"https://a/k","isplatform":true}]"#, "isplatform"),
+            (
+                "ISSUERS",
+                r#"[{"issuer":"https://a","audiences":[],"jwksUri":"https://a/k","isplatform":true}]"#,
+                "isplatform",
+            ),
             ("JOB_DEADLINE_MINUTES", "0", "JOB_DEADLINE_MINUTES"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),

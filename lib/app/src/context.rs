@@ -81,7 +81,14 @@ impl Context {
     /// For one request.
     pub fn new(app: &Arc<App>, request_id: String, traceparent: Option<String>) -> Self {
         let (store, now) = (app.store.for_request(), app.clock.now());
-        Self { app: Arc::clone(app), store, now, request_id, traceparent, idempotency: None }
+        Self {
+            app: Arc::clone(app),
+            store,
+            now,
+            request_id,
+            traceparent,
+            idempotency: None,
+        }
     }
 
     /// A new id, made at the request's instant.
@@ -97,13 +104,36 @@ impl Context {
     /// A line for an audit trail.
     pub fn audit(&self, action: &str, change: &Change) -> AuditEntry {
         let (actor, request_id) = (change.by.clone(), self.request_id.clone());
-        AuditEntry { id: self.new_id(), action: action.to_owned(), actor, at: change.at, request_id, before: None, after: None }
+        AuditEntry {
+            id: self.new_id(),
+            action: action.to_owned(),
+            actor,
+            at: change.at,
+            request_id,
+            before: None,
+            after: None,
+        }
     }
 
     /// Commits; with an idempotency key, the reply is remembered in the same transaction.
-    pub async fn commit(&self, mut transaction: Transaction, reply: impl FnOnce() -> StoredReply) -> Result<(), Error> {
-        if let Some(Idempotency { caller, key, fingerprint }) = self.idempotency.clone() {
-            transaction.remember(&IdempotencyRecord { caller, key, fingerprint, reply: reply(), created_at: self.now });
+    pub async fn commit(
+        &self,
+        mut transaction: Transaction,
+        reply: impl FnOnce() -> StoredReply,
+    ) -> Result<(), Error> {
+        if let Some(Idempotency {
+            caller,
+            key,
+            fingerprint,
+        }) = self.idempotency.clone()
+        {
+            transaction.remember(&IdempotencyRecord {
+                caller,
+                key,
+                fingerprint,
+                reply: reply(),
+                created_at: self.now,
+            });
         }
         if transaction.is_empty() {
             return Ok(());

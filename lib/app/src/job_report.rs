@@ -1,4 +1,6 @@
-use tenantry_domain::{Actor, Conflict, Error as DomainError, Event, Job, JobStatus, Kind, Outcome, Resource, TenantScope};
+use tenantry_domain::{
+    Actor, Conflict, Error as DomainError, Event, Job, JobStatus, Kind, Outcome, Resource, TenantScope,
+};
 use tenantry_store::{CallbackKey, TenantParts, Transaction};
 
 use crate::mail::{Content, Mail};
@@ -21,7 +23,11 @@ pub struct Report {
 /// Closes the job that the report is about and moves its tenant, in one transaction. A report that was made before
 /// changes nothing; one that contradicts the outcome is noted on the job and refused.
 pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -> Result<(), Error> {
-    let Report { outcome, resources, callback_key } = report;
+    let Report {
+        outcome,
+        resources,
+        callback_key,
+    } = report;
     let tenant = &parts.tenant;
     let scope = TenantScope::of_system(tenant.id, Actor::ApplicationPlane);
     let change = context.change(Actor::ApplicationPlane);
@@ -37,14 +43,25 @@ pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -
     let closed = job.clone().close(outcome.clone(), context.now)?;
     let mut transaction = Transaction::new();
     let (after, kind) = match &outcome {
-        Outcome::Success { app_plane_url } => (tenant.clone().activate(app_plane_url.clone(), &change)?, "tenant.activated"),
-        Outcome::Failure { reason } => (tenant.clone().fail_provisioning(reason.clone(), &change)?, "tenant.provisioning_failed"),
+        Outcome::Success { app_plane_url } => (
+            tenant.clone().activate(app_plane_url.clone(), &change)?,
+            "tenant.activated",
+        ),
+        Outcome::Failure { reason } => (
+            tenant.clone().fail_provisioning(reason.clone(), &change)?,
+            "tenant.provisioning_failed",
+        ),
     };
     let event = Event::of_tenant(kind, &after, Some(job.id), context.new_id(), context.now);
     let mut entry = context.audit(kind, &change);
     entry.before = Some(serde_json::json!({ "status": tenant.status }));
-    entry.after = Some(serde_json::json!({ "status": after.status, "statusReason": after.status_reason, "jobId": job.id }));
-    let conflict = Conflict::ModifiedConcurrently { kind: Kind::Tenant, id: tenant.id.to_string() };
+    entry.after = Some(
+        serde_json::json!({ "status": after.status, "statusReason": after.status_reason, "jobId": job.id }),
+    );
+    let conflict = Conflict::ModifiedConcurrently {
+        kind: Kind::Tenant,
+        id: tenant.id.to_string(),
+    };
     transaction
         .replace_job(&scope, &closed)
         .replace_tenant(&scope, tenant, &after, conflict.into())
@@ -61,17 +78,35 @@ pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -
 }
 
 fn spent(key: CallbackKey, context: &Context) -> CallbackKey {
-    CallbackKey { spent_at: Some(context.now), expires_at: context.now.plus_ms(REPEAT_MS).min(key.expires_at), ..key }
+    CallbackKey {
+        spent_at: Some(context.now),
+        expires_at: context.now.plus_ms(REPEAT_MS).min(key.expires_at),
+        ..key
+    }
 }
 
-async fn refuse_late(context: &Context, scope: &TenantScope, job: &Job, outcome: &Outcome) -> Result<(), Error> {
+async fn refuse_late(
+    context: &Context,
+    scope: &TenantScope,
+    job: &Job,
+    outcome: &Outcome,
+) -> Result<(), Error> {
     let mut transaction = Transaction::new();
     transaction.replace_job(scope, &job.clone().refuse_late(outcome, context.now));
     context.store.commit(transaction).await?;
-    Err(Conflict::JobClosed { job: job.id.to_string(), status: job.status }.into())
+    Err(Conflict::JobClosed {
+        job: job.id.to_string(),
+        status: job.status,
+    }
+    .into())
 }
 
-fn send_welcome(context: &Context, transaction: &mut Transaction, parts: &TenantParts, tenant: &tenantry_domain::Tenant) {
+fn send_welcome(
+    context: &Context,
+    transaction: &mut Transaction,
+    parts: &TenantParts,
+    tenant: &tenantry_domain::Tenant,
+) {
     let Some(contact) = parts.contacts.iter().find(|contact| contact.is_primary) else {
         tracing::warn!(tenant.id = %tenant.id, "the tenant has no primary contact to welcome");
         return;
@@ -82,7 +117,10 @@ fn send_welcome(context: &Context, transaction: &mut Transaction, parts: &Tenant
         tenant_key: tenant.key.to_string(),
         link: tenant.app_plane_url.clone(),
     };
-    transaction.send(&context.mail(&Mail { to: contact.email.clone(), content }));
+    transaction.send(&context.mail(&Mail {
+        to: contact.email.clone(),
+        content,
+    }));
 }
 
 impl Report {

@@ -25,7 +25,9 @@ pub struct Keyring {
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The secret is not what the documentation says.
-    #[error("the master key secret must be {{\"current\":\"k1\",\"keys\":{{\"k1\":\"<base64 of 32 bytes>\"}}}}")]
+    #[error(
+        "the master key secret must be {{\"current\":\"k1\",\"keys\":{{\"k1\":\"<base64 of 32 bytes>\"}}}}"
+    )]
     Material,
     /// The text was sealed under another key, for another purpose, or was changed.
     #[error("a sealed text cannot be opened")]
@@ -44,34 +46,55 @@ struct Material {
 impl Keyring {
     /// Reads the secret's JSON: `{"current":"k1","keys":{"k1":"<base64 of at least 32 bytes>"}}`, or with `generated`.
     pub fn parse(secret: &SecretString) -> Result<Self, KeyError> {
-        let material: Material = serde_json::from_str(secret.expose_secret()).map_err(|_| KeyError::Material)?;
+        let material: Material =
+            serde_json::from_str(secret.expose_secret()).map_err(|_| KeyError::Material)?;
         let mut masters = BTreeMap::new();
         for (id, key) in material.keys {
             masters.insert(id, STANDARD.decode(key).map_err(|_| KeyError::Material)?);
         }
         if let Some(generated) = material.generated {
-            masters.entry("k1".to_owned()).or_insert_with(|| generated.into_bytes());
+            masters
+                .entry("k1".to_owned())
+                .or_insert_with(|| generated.into_bytes());
         }
         let is_id = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        let is_usable = masters.iter().all(|(id, key)| key.len() >= 32 && is_id(id)) && masters.contains_key(&material.current);
-        if is_usable { Ok(Self { current: material.current, masters }) } else { Err(KeyError::Material) }
+        let is_usable = masters.iter().all(|(id, key)| key.len() >= 32 && is_id(id))
+            && masters.contains_key(&material.current);
+        if is_usable {
+            Ok(Self {
+                current: material.current,
+                masters,
+            })
+        } else {
+            Err(KeyError::Material)
+        }
     }
 
     /// A keyring with one key.
     pub fn from_bytes(master: [u8; 32]) -> Self {
-        Self { current: "k1".to_owned(), masters: BTreeMap::from([("k1".to_owned(), master.to_vec())]) }
+        Self {
+            current: "k1".to_owned(),
+            masters: BTreeMap::from([("k1".to_owned(), master.to_vec())]),
+        }
     }
 
     /// Encrypts a text so that it opens only for the same purpose (the item that it belongs to).
     pub fn seal(&self, purpose: &str, text: &str, entropy: &dyn Entropy) -> String {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
-        let payload = Payload { msg: text.as_bytes(), aad: purpose.as_bytes() };
+        let payload = Payload {
+            msg: text.as_bytes(),
+            aad: purpose.as_bytes(),
+        };
         let sealed = self
             .cipher(&self.current)
             .and_then(|cipher| cipher.encrypt(XNonce::from_slice(&nonce), payload).ok())
             .expect("the current key exists, and texts are far below the cipher's limit");
-        format!("{}.{}", self.current, URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+        format!(
+            "{}.{}",
+            self.current,
+            URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
+        )
     }
 
     /// Decrypts what `seal` made for this purpose.
@@ -79,20 +102,34 @@ impl Keyring {
         let (id, bytes) = sealed.split_once('.').ok_or(KeyError::Seal)?;
         let bytes = URL_SAFE_NO_PAD.decode(bytes).map_err(|_| KeyError::Seal)?;
         let (nonce, bytes) = bytes.split_at_checked(NONCE_LEN).ok_or(KeyError::Seal)?;
-        let payload = Payload { msg: bytes, aad: purpose.as_bytes() };
+        let payload = Payload {
+            msg: bytes,
+            aad: purpose.as_bytes(),
+        };
         let cipher = self.cipher(id).ok_or(KeyError::Seal)?;
-        let text = cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| KeyError::Seal)?;
-        String::from_utf8(text).map(SecretString::from).map_err(|_| KeyError::Seal)
+        let text = cipher
+            .decrypt(XNonce::from_slice(nonce), payload)
+            .map_err(|_| KeyError::Seal)?;
+        String::from_utf8(text)
+            .map(SecretString::from)
+            .map_err(|_| KeyError::Seal)
     }
 
     /// Signs cursors.
     pub fn cursor_key(&self) -> CursorKey {
-        CursorKey::new(self.derive(&self.current, "cursor").expect("the current key exists"))
+        CursorKey::new(
+            self.derive(&self.current, "cursor")
+                .expect("the current key exists"),
+        )
     }
 
     /// The id and bytes of the key that signs lead tokens now.
     pub(crate) fn lead_token_key(&self) -> (&str, [u8; 32]) {
-        (&self.current, self.derive(&self.current, "lead-token").expect("the current key exists"))
+        (
+            &self.current,
+            self.derive(&self.current, "lead-token")
+                .expect("the current key exists"),
+        )
     }
 
     /// The key that a lead token names.
@@ -107,7 +144,9 @@ impl Keyring {
     fn derive(&self, id: &str, use_for: &str) -> Option<[u8; 32]> {
         let mut key = [0; 32];
         let info = format!("tenantry/{use_for}/1");
-        Hkdf::<Sha256>::new(None, self.masters.get(id)?).expand(info.as_bytes(), &mut key).ok()?;
+        Hkdf::<Sha256>::new(None, self.masters.get(id)?)
+            .expand(info.as_bytes(), &mut key)
+            .ok()?;
         Some(key)
     }
 }
@@ -131,7 +170,10 @@ mod tests {
         let sealed = keyring.seal("outbox/1", "secret", &Zeroes);
 
         assert!(!sealed.contains("secret"));
-        assert_eq!(keyring.open("outbox/1", &sealed).expect("opens").expose_secret(), "secret");
+        assert_eq!(
+            keyring.open("outbox/1", &sealed).expect("opens").expose_secret(),
+            "secret"
+        );
         assert!(keyring.open("outbox/2", &sealed).is_err());
         assert!(Keyring::from_bytes([2; 32]).open("outbox/1", &sealed).is_err());
         assert!(keyring.open("outbox/1", &format!("{sealed}A")).is_err());
@@ -140,9 +182,11 @@ mod tests {
     #[test]
     fn what_an_old_key_sealed_opens_after_a_new_one_became_current() {
         let (old, new) = (STANDARD.encode([1; 32]), STANDARD.encode([2; 32]));
-        let before = Keyring::parse(&format!(r#"{{"current":"k1","keys":{{"k1":"{old}"}}}}"#).into()).expect("valid");
+        let before =
+            Keyring::parse(&format!(r#"{{"current":"k1","keys":{{"k1":"{old}"}}}}"#).into()).expect("valid");
         let after =
-            Keyring::parse(&format!(r#"{{"current":"k2","keys":{{"k1":"{old}","k2":"{new}"}}}}"#).into()).expect("valid");
+            Keyring::parse(&format!(r#"{{"current":"k2","keys":{{"k1":"{old}","k2":"{new}"}}}}"#).into())
+                .expect("valid");
 
         let sealed = before.seal("p", "secret", &Zeroes);
 

@@ -24,11 +24,22 @@ struct Claims {
 /// Makes a token for a lead that proved its e-mail address.
 pub fn issue(keyring: &Keyring, lead: Id<Lead>, now: Timestamp) -> SecretString {
     let (kid, key) = keyring.lead_token_key();
-    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
+    let header = Header {
+        kid: Some(kid.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    };
     let exp = now.plus_ms(TOKEN_LIFE_MS).as_seconds();
-    let claims = Claims { iss: ISSUER.to_owned(), aud: AUDIENCE.to_owned(), sub: lead, iat: now.as_seconds(), exp };
+    let claims = Claims {
+        iss: ISSUER.to_owned(),
+        aud: AUDIENCE.to_owned(),
+        sub: lead,
+        iat: now.as_seconds(),
+        exp,
+    };
     let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&key));
-    token.expect("plain claims under a symmetric key can be encoded").into()
+    token
+        .expect("plain claims under a symmetric key can be encoded")
+        .into()
 }
 
 /// The lead that a token proves, if it is one of ours and not expired.

@@ -95,10 +95,20 @@ mod render {
         pub fn render(&self, content: &Content) -> Result<RenderedMail, Error> {
             let (template, subject) = match content {
                 Content::VerifyLead { .. } => ("verify_lead", "Confirm your e-mail address".to_owned()),
-                Content::TenantWelcome { tenant_name, .. } => ("tenant_welcome", format!("{tenant_name} is ready")),
+                Content::TenantWelcome { tenant_name, .. } => {
+                    ("tenant_welcome", format!("{tenant_name} is ready"))
+                }
             };
-            let part = |ending: &str| self.0.get_template(&format!("{template}.{ending}"))?.render(content);
-            Ok(RenderedMail { subject, text: part("txt")?, html: part("html")? })
+            let part = |ending: &str| {
+                self.0
+                    .get_template(&format!("{template}.{ending}"))?
+                    .render(content)
+            };
+            Ok(RenderedMail {
+                subject,
+                text: part("txt")?,
+                html: part("html")?,
+            })
         }
     }
 }

@@ -85,10 +85,26 @@ impl Context {
         }
     }
 
-    fn message(&self, id: Id<Event>, kind: MessageKind, body: &impl Serialize, is_sealed: bool) -> OutboxMessage {
+    fn message(
+        &self,
+        id: Id<Event>,
+        kind: MessageKind,
+        body: &impl Serialize,
+        is_sealed: bool,
+    ) -> OutboxMessage {
         let plain = serde_json::to_string(body).expect("messages have string keys and finite numbers");
-        let body = if is_sealed { self.app.keyring.seal(&purpose(id), &plain, &*self.app.entropy) } else { plain };
-        OutboxMessage { id, kind, body, is_sealed, created_at: self.now }
+        let body = if is_sealed {
+            self.app.keyring.seal(&purpose(id), &plain, &*self.app.entropy)
+        } else {
+            plain
+        };
+        OutboxMessage {
+            id,
+            kind,
+            body,
+            is_sealed,
+            created_at: self.now,
+        }
     }
 }
 

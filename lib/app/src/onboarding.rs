@@ -1,4 +1,6 @@
-use tenantry_domain::{Change, Contact, ContactKind, Email, Error, Event, Lead, NewTenant, PersonName, Tenant};
+use tenantry_domain::{
+    Change, Contact, ContactKind, Email, Error, Event, Lead, NewTenant, PersonName, Tenant,
+};
 use tenantry_store::Transaction;
 
 use crate::Context;
@@ -27,7 +29,12 @@ pub fn found_tenant(
     let contact = Contact::first(tenant.id, person, ContactKind::Admin, change, entropy);
     let event = Event::of_tenant("tenant.created", &tenant, None, context.new_id(), change.at);
     let mut entry = context.audit("tenant.created", change);
-    entry.after = Some(serde_json::json!({ "key": tenant.key, "name": tenant.name, "domains": tenant.domains, "status": tenant.status }));
-    transaction.create_tenant(&tenant, &contact).audit(tenant.id, &entry).send(&context.event(&event));
+    entry.after = Some(
+        serde_json::json!({ "key": tenant.key, "name": tenant.name, "domains": tenant.domains, "status": tenant.status }),
+    );
+    transaction
+        .create_tenant(&tenant, &contact)
+        .audit(tenant.id, &entry)
+        .send(&context.event(&event));
     Ok(Onboarded { tenant, contact })
 }

@@ -33,5 +33,10 @@ pub trait EventBus: Send + Sync {
 /// Where mails go: SES, or the local mailbox.
 pub trait MailPort: Send + Sync {
     /// Sends one mail. The id lets a receiver see that two are the same.
-    fn send<'a>(&'a self, id: Id<Event>, to: &'a Email, mail: &'a RenderedMail) -> BoxFuture<'a, Result<(), Undelivered>>;
+    fn send<'a>(
+        &'a self,
+        id: Id<Event>,
+        to: &'a Email,
+        mail: &'a RenderedMail,
+    ) -> BoxFuture<'a, Result<(), Undelivered>>;
 }

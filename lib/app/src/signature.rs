@@ -16,14 +16,30 @@ pub fn sign(secret: &SecretString, body: &[u8], context: &str, timestamp_ms: i64
 
 /// Whether the signature is one of this secret, compared in constant time: over the body as it came or, for senders that
 /// sign before their HTTP client writes the JSON again, over its compact form with the members in the order they came.
-pub fn is_valid(secret: &SecretString, body: &[u8], context: &str, timestamp_ms: i64, signature: &str) -> bool {
-    let Ok(signature) = hex::decode(signature) else { return false };
-    let is_raw = mac(secret, body, context, timestamp_ms).verify_slice(&signature).is_ok();
+pub fn is_valid(
+    secret: &SecretString,
+    body: &[u8],
+    context: &str,
+    timestamp_ms: i64,
+    signature: &str,
+) -> bool {
+    let Ok(signature) = hex::decode(signature) else {
+        return false;
+    };
+    let is_raw = mac(secret, body, context, timestamp_ms)
+        .verify_slice(&signature)
+        .is_ok();
     if is_raw {
         return true;
     }
-    let compact = serde_json::from_slice::<Value>(body).ok().and_then(|body| serde_json::to_vec(&body).ok());
-    compact.is_some_and(|body| mac(secret, &body, context, timestamp_ms).verify_slice(&signature).is_ok())
+    let compact = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|body| serde_json::to_vec(&body).ok());
+    compact.is_some_and(|body| {
+        mac(secret, &body, context, timestamp_ms)
+            .verify_slice(&signature)
+            .is_ok()
+    })
 }
 
 /// Whether the timestamp is near enough to now.
@@ -32,7 +48,8 @@ pub fn is_timely(timestamp_ms: i64, now: Timestamp) -> bool {
 }
 
 fn mac(secret: &SecretString, body: &[u8], context: &str, timestamp_ms: i64) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("HMAC takes keys of any length");
     mac.update(body);
     mac.update(context.as_bytes());
     mac.update(timestamp_ms.to_string().as_bytes());
@@ -55,14 +72,26 @@ mod tests {
     #[test]
     fn the_references_test_vector_holds() {
         assert_eq!(sign(&secret(), BODY.as_bytes(), CONTEXT, TIMESTAMP), SIGNATURE);
-        assert!(is_valid(&secret(), BODY.as_bytes(), CONTEXT, TIMESTAMP, SIGNATURE));
+        assert!(is_valid(
+            &secret(),
+            BODY.as_bytes(),
+            CONTEXT,
+            TIMESTAMP,
+            SIGNATURE
+        ));
     }
 
     #[test]
     fn white_space_added_after_signing_is_forgiven() {
         let spaced = BODY.replace(':', ": ").replace("https: ", "https:");
 
-        assert!(is_valid(&secret(), spaced.as_bytes(), CONTEXT, TIMESTAMP, SIGNATURE));
+        assert!(is_valid(
+            &secret(),
+            spaced.as_bytes(),
+            CONTEXT,
+            TIMESTAMP,
+            SIGNATURE
+        ));
     }
 
     #[test]
@@ -73,9 +102,18 @@ mod tests {
         assert!(!is_valid(&other, body, CONTEXT, TIMESTAMP, SIGNATURE));
         assert!(!is_valid(&secret(), body, "x", TIMESTAMP, SIGNATURE));
         assert!(!is_valid(&secret(), body, CONTEXT, TIMESTAMP + 1, SIGNATURE));
-        assert!(!is_valid(&secret(), &BODY.replace(r#""status":1"#, r#""status":0"#).into_bytes(), CONTEXT, TIMESTAMP, SIGNATURE));
+        assert!(!is_valid(
+            &secret(),
+            &BODY.replace(r#""status":1"#, r#""status":0"#).into_bytes(),
+            CONTEXT,
+            TIMESTAMP,
+            SIGNATURE
+        ));
         for signature in ["", "zz", &SIGNATURE[..62], &format!("{SIGNATURE}00")] {
-            assert!(!is_valid(&secret(), body, CONTEXT, TIMESTAMP, signature), "{signature}");
+            assert!(
+                !is_valid(&secret(), body, CONTEXT, TIMESTAMP, signature),
+                "{signature}"
+            );
         }
     }
 
@@ -83,7 +121,13 @@ mod tests {
     fn a_timestamp_counts_for_less_than_twenty_seconds_either_way() {
         let now = Timestamp::from_millis(TIMESTAMP);
 
-        for (offset, expected) in [(0, true), (19_999, true), (20_000, false), (-19_999, true), (-20_000, false)] {
+        for (offset, expected) in [
+            (0, true),
+            (19_999, true),
+            (20_000, false),
+            (-19_999, true),
+            (-20_000, false),
+        ] {
             assert_eq!(is_timely(TIMESTAMP + offset, now), expected, "{offset}");
         }
         assert!(!is_timely(i64::MIN, now));

@@ -20,7 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 impl HttpKeys {
     pub(crate) fn new() -> Result<Self, std::io::Error> {
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_http1()
+            .build();
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
@@ -30,7 +34,10 @@ impl HttpKeys {
         if response.status() != StatusCode::OK {
             return Err(format!("the key set's address answered {}", response.status()).into());
         }
-        let body = Limited::new(response.into_body(), MAX_BYTES).collect().await?.to_bytes();
+        let body = Limited::new(response.into_body(), MAX_BYTES)
+            .collect()
+            .await?
+            .to_bytes();
         Ok(String::from_utf8(body.to_vec())?)
     }
 }

@@ -27,14 +27,20 @@ pub struct Ses {
 impl EventBridge {
     /// The named bus, or the bus with this ARN.
     pub fn new(sdk: &SdkConfig, bus: &str) -> Self {
-        Self { client: aws_sdk_eventbridge::Client::new(sdk), bus: bus.to_owned() }
+        Self {
+            client: aws_sdk_eventbridge::Client::new(sdk),
+            bus: bus.to_owned(),
+        }
     }
 }
 
 impl Ses {
     /// Mails from this sender.
     pub fn new(sdk: &SdkConfig, from: &str) -> Self {
-        Self { client: aws_sdk_sesv2::Client::new(sdk), from: from.to_owned() }
+        Self {
+            client: aws_sdk_sesv2::Client::new(sdk),
+            from: from.to_owned(),
+        }
     }
 }
 
@@ -48,15 +54,28 @@ impl EventBus for EventBridge {
                     .detail_type(&entry.detail_type)
                     .detail(&entry.detail)
                     .resources(format!("tenantry:event/{}", entry.id))
-                    .time(aws_sdk_eventbridge::primitives::DateTime::from_millis(entry.time.as_millis()))
+                    .time(aws_sdk_eventbridge::primitives::DateTime::from_millis(
+                        entry.time.as_millis(),
+                    ))
                     .build()
             });
-            match self.client.put_events().set_entries(Some(request.collect())).send().await {
+            match self
+                .client
+                .put_events()
+                .set_entries(Some(request.collect()))
+                .send()
+                .await
+            {
                 Ok(output) => {
-                    let results = output.entries.unwrap_or_default().into_iter().map(|entry| match entry.error_code {
-                        None => Ok(()),
-                        Some(code) => Err(Undelivered(format!("the bus refused an entry: {code}"))),
-                    });
+                    let results =
+                        output
+                            .entries
+                            .unwrap_or_default()
+                            .into_iter()
+                            .map(|entry| match entry.error_code {
+                                None => Ok(()),
+                                Some(code) => Err(Undelivered(format!("the bus refused an entry: {code}"))),
+                            });
                     results.collect()
                 }
                 Err(error) => {
@@ -70,12 +89,22 @@ impl EventBus for EventBridge {
 }
 
 impl MailPort for Ses {
-    fn send<'a>(&'a self, id: Id<Event>, to: &'a Email, mail: &'a RenderedMail) -> BoxFuture<'a, Result<(), Undelivered>> {
+    fn send<'a>(
+        &'a self,
+        id: Id<Event>,
+        to: &'a Email,
+        mail: &'a RenderedMail,
+    ) -> BoxFuture<'a, Result<(), Undelivered>> {
         async move {
             let text = |data: &str| Content::builder().data(data).charset("UTF-8").build();
-            let header = MessageHeader::builder().name("X-Tenantry-Message-Id").value(id.to_string()).build();
+            let header = MessageHeader::builder()
+                .name("X-Tenantry-Message-Id")
+                .value(id.to_string())
+                .build();
             let unusable = |error: aws_sdk_sesv2::error::BuildError| Undelivered(error.to_string());
-            let body = Body::builder().text(text(&mail.text).map_err(unusable)?).html(text(&mail.html).map_err(unusable)?);
+            let body = Body::builder()
+                .text(text(&mail.text).map_err(unusable)?)
+                .html(text(&mail.html).map_err(unusable)?);
             let message = Message::builder()
                 .subject(text(&mail.subject).map_err(unusable)?)
                 .body(body.build())
@@ -109,5 +138,8 @@ where
     H: Fn(E) -> F,
 {
     let handle = &handle;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move { Ok::<R, Error>(handle(event.payload).await) })).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
+        Ok::<R, Error>(handle(event.payload).await)
+    }))
+    .await
 }

@@ -55,8 +55,17 @@ impl Process {
         if let Err(error) = store.warm_up().await {
             tracing::warn!(error = %error, "the table did not answer during start; requests will try again");
         }
-        let app = App { store, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), config, keyring };
-        Ok(Self { sdk, app: Arc::new(app) })
+        let app = App {
+            store,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            config,
+            keyring,
+        };
+        Ok(Self {
+            sdk,
+            app: Arc::new(app),
+        })
     }
 }
 
@@ -77,7 +86,10 @@ pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
 
 async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
     let authenticator = Authenticator::new(app.config.issuers.clone(), Arc::new(HttpKeys::new()?));
-    let edge = Edge { app, authenticator: Arc::new(authenticator) };
+    let edge = Edge {
+        app,
+        authenticator: Arc::new(authenticator),
+    };
     let service = router(vec![routes], &edge).map_request(name_client);
     lambda_http::run(service).await
 }
@@ -85,10 +97,14 @@ async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
 /// Takes the client's address and the request's id from API Gateway, which no client can write.
 fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
     let (address, id) = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.clone(), context.request_id.clone()),
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            (context.http.source_ip.clone(), context.request_id.clone())
+        }
         _ => (None, None),
     };
-    request.extensions_mut().insert(ClientAddress(address.unwrap_or_default()));
+    request
+        .extensions_mut()
+        .insert(ClientAddress(address.unwrap_or_default()));
     if let Some(id) = id {
         Edge::name_request(request.extensions_mut(), id);
     }
@@ -96,28 +112,46 @@ fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
 }
 
 async fn sdk_config() -> SdkConfig {
-    let http = HttpClientBuilder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http = HttpClientBuilder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(1_500))
         .operation_attempt_timeout(Duration::from_secs(3))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .load()
+        .await
 }
 
 /// From Secrets Manager; or from `TENANTRY_MASTER_KEY` (base64 of 32 bytes), for runs outside AWS.
 async fn open_keyring(sdk: &SdkConfig) -> Result<Keyring, Error> {
     if let Some(key) = setting("TENANTRY_MASTER_KEY") {
-        let bytes = STANDARD.decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let bytes = bytes.ok_or_else(|| ConfigError::new("TENANTRY_MASTER_KEY", "must be base64 of 32 bytes"))?;
+        let bytes = STANDARD
+            .decode(key)
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let bytes =
+            bytes.ok_or_else(|| ConfigError::new("TENANTRY_MASTER_KEY", "must be base64 of 32 bytes"))?;
         return Ok(Keyring::from_bytes(bytes));
     }
-    let name = setting("MASTER_KEY_SECRET_ARN").ok_or_else(|| ConfigError::new("MASTER_KEY_SECRET_ARN", "is not set"))?;
-    let secret = aws_sdk_secretsmanager::Client::new(sdk).get_secret_value().secret_id(name).send().await?;
+    let name = setting("MASTER_KEY_SECRET_ARN")
+        .ok_or_else(|| ConfigError::new("MASTER_KEY_SECRET_ARN", "is not set"))?;
+    let secret = aws_sdk_secretsmanager::Client::new(sdk)
+        .get_secret_value()
+        .secret_id(name)
+        .send()
+        .await?;
     let text = SecretString::from(secret.secret_string.unwrap_or_default());
     Ok(Keyring::parse(&text)?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where a function reads its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a function reads its environment"
+)]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -125,5 +159,11 @@ fn setting(name: &str) -> Option<String> {
 fn init_logs() {
     let level = setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
     // CloudWatch adds the time.
-    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).without_time().with_env_filter(level).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .without_time()
+        .with_env_filter(level)
+        .init();
 }

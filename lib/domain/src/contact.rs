@@ -65,7 +65,11 @@ impl Contact {
 
     /// The first contact of a lead's tenant: the lead's person.
     pub fn of_lead(lead: &Lead, tenant_id: Id<Tenant>, change: &Change, entropy: &dyn Entropy) -> Self {
-        let person = (lead.first_name.clone(), lead.last_name.clone(), lead.email.clone());
+        let person = (
+            lead.first_name.clone(),
+            lead.last_name.clone(),
+            lead.email.clone(),
+        );
         Self::first(tenant_id, person, ContactKind::Admin, change, entropy)
     }
 }

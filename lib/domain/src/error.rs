@@ -18,12 +18,19 @@ pub struct Rule {
 impl Rule {
     /// A broken rule.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 
     /// The same rule, broken at this place.
     pub fn at(self, pointer: impl Into<String>) -> Violation {
-        Violation { pointer: pointer.into(), code: self.code, detail: self.detail }
+        Violation {
+            pointer: pointer.into(),
+            code: self.code,
+            detail: self.detail,
+        }
     }
 }
 
@@ -46,7 +53,11 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, violation) in self.0.iter().enumerate() {
             let separator = if position == 0 { "" } else { "; " };
-            let place = if violation.pointer.is_empty() { "the body" } else { &violation.pointer };
+            let place = if violation.pointer.is_empty() {
+                "the body"
+            } else {
+                &violation.pointer
+            };
             write!(f, "{separator}{place} {}", violation.detail)?;
         }
         Ok(())
@@ -81,7 +92,9 @@ pub enum Conflict {
     #[error("tenant key `{0}` is taken")]
     TenantKeyTaken(String),
     /// The e-mail address was verified by another lead.
-    #[error("a lead with this e-mail address is verified already; ask for a new link with POST /leads/{{id}}/resend")]
+    #[error(
+        "a lead with this e-mail address is verified already; ask for a new link with POST /leads/{{id}}/resend"
+    )]
     LeadAlreadyVerified,
     /// The lead's e-mail address is not verified.
     #[error("lead `{0}` has not verified its e-mail address")]
@@ -183,7 +196,10 @@ pub enum Error {
 impl Error {
     /// Nothing of this kind has this id.
     pub fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
-        Self::NotFound { kind, id: id.to_string() }
+        Self::NotFound {
+            kind,
+            id: id.to_string(),
+        }
     }
 
     /// One broken rule at one place.

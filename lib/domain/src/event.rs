@@ -1,7 +1,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
-use crate::{Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tenant, TenantKey, TenantStatus, Timestamp};
+use crate::{
+    Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tenant, TenantKey,
+    TenantStatus, Timestamp,
+};
 
 /// How the application plane reports back.
 #[derive(Clone, Debug, Serialize)]
@@ -138,13 +141,37 @@ impl Event {
             created_at: lead.created_at,
         };
         let data = EventData::Lead { lead: fact };
-        Self { id, kind, subject: lead.id.to_string(), tenant_id: lead.tenant_id, at, data }
+        Self {
+            id,
+            kind,
+            subject: lead.id.to_string(),
+            tenant_id: lead.tenant_id,
+            at,
+            data,
+        }
     }
 
     /// Something happened to a tenant.
-    pub fn of_tenant(kind: &'static str, tenant: &Tenant, job_id: Option<Id<Job>>, id: Id<Event>, at: Timestamp) -> Self {
-        let data = EventData::Tenant { tenant: fact_of(tenant), reason: tenant.status_reason.clone(), job_id };
-        Self { id, kind, subject: tenant.id.to_string(), tenant_id: Some(tenant.id), at, data }
+    pub fn of_tenant(
+        kind: &'static str,
+        tenant: &Tenant,
+        job_id: Option<Id<Job>>,
+        id: Id<Event>,
+        at: Timestamp,
+    ) -> Self {
+        let data = EventData::Tenant {
+            tenant: fact_of(tenant),
+            reason: tenant.status_reason.clone(),
+            job_id,
+        };
+        Self {
+            id,
+            kind,
+            subject: tenant.id.to_string(),
+            tenant_id: Some(tenant.id),
+            at,
+            data,
+        }
     }
 
     /// An application plane is asked to make a tenant's resources.
@@ -165,11 +192,22 @@ impl Event {
             tenant: fact_of(tenant),
             contacts: contacts.collect(),
             subscription: Box::new(job.subscription.clone()),
-            job: JobFact { id: job.id, attempt: job.attempt, deadline: job.deadline },
+            job: JobFact {
+                id: job.id,
+                attempt: job.attempt,
+                deadline: job.deadline,
+            },
             callback,
         };
         let (subject, tenant_id) = (tenant.id.to_string(), Some(tenant.id));
-        Self { id, kind: "tenant.provisioning_requested", subject, tenant_id, at, data }
+        Self {
+            id,
+            kind: "tenant.provisioning_requested",
+            subject,
+            tenant_id,
+            at,
+            data,
+        }
     }
 }
 

@@ -38,13 +38,17 @@ impl<T> Id<T> {
         if text.len() != 36 {
             return Err(Rule::new("invalid_id", "must be a UUID with hyphens"));
         }
-        Uuid::parse_str(text).map(Self::from_uuid).map_err(|_| Rule::new("invalid_id", "must be a UUID with hyphens"))
+        Uuid::parse_str(text)
+            .map(Self::from_uuid)
+            .map_err(|_| Rule::new("invalid_id", "must be a UUID with hyphens"))
     }
 
     /// The instant that is part of the id, which is when it was made.
     pub fn made_at(self) -> Timestamp {
         let bytes = self.uuid.as_bytes();
-        let ms = bytes[..6].iter().fold(0_i64, |ms, byte| (ms << 8) | i64::from(*byte));
+        let ms = bytes[..6]
+            .iter()
+            .fold(0_i64, |ms, byte| (ms << 8) | i64::from(*byte));
         Timestamp::from_millis(ms)
     }
 
@@ -54,7 +58,10 @@ impl<T> Id<T> {
     }
 
     const fn from_uuid(uuid: Uuid) -> Self {
-        Self { uuid, of: PhantomData }
+        Self {
+            uuid,
+            of: PhantomData,
+        }
     }
 }
 
@@ -123,5 +130,119 @@ impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Tenant;
+    use crate::examples::{Constant, Counter, id, now};
+    use crate::time::LAST_MS;
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_seven() {
+        let text = id::<Tenant>(0xff).to_string();
+
+        assert_eq!(text[14..], *"7fff-bfff-ffffffffffff");
+        assert_eq!(i64::from_str_radix(&text[..13].replace('-', ""), 16), Ok(now().as_millis()));
+    }
+
+    #[test]
+    fn any_letter_case_is_the_same_id() {
+        let id = id::<Tenant>(0xab);
+
+        assert_eq!(Id::parse(&id.to_string().to_uppercase()), Ok(id));
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        let text = id::<Tenant>(0xab).to_string();
+        let hostile = [
+            String::new(),
+            format!("{{{text}}}"),
+            format!("urn:uuid:{text}"),
+            text.replace('-', ""),
+            format!(" {text}"),
+            format!("{text}\n"),
+            text.replace('-', "_"),
+            text.replacen('0', "O", 1),
+            text.replacen('0', "g", 1),
+            format!("{}-", text.replacen('-', "", 1)),
+            text[..35].to_owned(),
+            format!("{text}0"),
+            "#".repeat(36),
+            "0".repeat(36),
+            format!("{}ä", "0".repeat(34)),
+        ];
+
+        for text in hostile {
+            assert_eq!(Id::<Tenant>::parse(&text).map_err(|rule| rule.code), Err("invalid_id"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_in_an_id_of_anybodys_making_can_be_printed() {
+        let greatest = Id::<Tenant>::parse("ffffffff-ffff-7fff-bfff-ffffffffffff").expect("it is a UUID");
+
+        assert!(greatest.made_at().to_string().starts_with("9999-12-"));
+    }
+
+    #[test]
+    fn a_printed_id_names_its_kind_for_debugging() {
+        assert!(format!("{:?}", id::<Tenant>(1)).starts_with("Tenant 019b"));
+    }
+
+    #[test]
+    fn ids_of_one_millisecond_differ() {
+        let entropy = Counter::default();
+
+        let ids: BTreeSet<Id<Tenant>> = (0..1000).map(|_| Id::new(now(), &entropy)).collect();
+
+        assert_eq!(ids.len(), 1000);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_that_was_printed_is_the_same_id(ms in 0..=LAST_MS, byte in any::<u8>()) {
+            let id = Id::<Tenant>::new(Timestamp::from_millis(ms), &Constant(byte));
+            let json = serde_json::to_string(&id).expect("an id is a text");
+
+            prop_assert_eq!(Id::parse(&id.to_string()), Ok(id));
+            prop_assert_eq!(serde_json::from_str::<Id<Tenant>>(&json).expect("what was written can be read"), id);
+        }
+
+        #[test]
+        fn an_id_knows_when_it_was_made(ms in 0..=LAST_MS, byte in any::<u8>()) {
+            let at = Timestamp::from_millis(ms);
+
+            prop_assert_eq!(Id::<Tenant>::new(at, &Constant(byte)).made_at(), at);
+        }
+
+        #[test]
+        fn ids_and_their_texts_sort_by_time(a in 0..=LAST_MS, b in 0..=LAST_MS, x in any::<u8>(), y in any::<u8>()) {
+            prop_assume!(a != b);
+            let first = Id::<Tenant>::new(Timestamp::from_millis(a), &Constant(x));
+            let second = Id::<Tenant>::new(Timestamp::from_millis(b), &Constant(y));
+
+            prop_assert_eq!(first.cmp(&second), a.cmp(&b));
+            prop_assert_eq!(first.to_string().cmp(&second.to_string()), a.cmp(&b));
+        }
+
+        #[test]
+        fn a_shard_is_one_of_those_there_are(byte in any::<u8>(), shards in any::<u8>()) {
+            prop_assert!(id::<Tenant>(byte).shard(shards) < shards.max(1));
+        }
+
+        #[test]
+        fn no_text_is_read_as_an_id_with_another_spelling(text in "[0-9a-fA-F{}:#-]{34,38}") {
+            if let Ok(id) = Id::<Tenant>::parse(&text) {
+                prop_assert_eq!(id.to_string(), text.to_ascii_lowercase());
+            }
+        }
     }
 }

@@ -108,7 +108,10 @@ impl Job {
             status: JobStatus::Open,
             subscription,
             deadline: now.plus_ms(life_ms),
-            steps: vec![Step { name: "requested".to_owned(), at: now }],
+            steps: vec![Step {
+                name: "requested".to_owned(),
+                at: now,
+            }],
             outcome: None,
             created_at: now,
             modified_at: now,
@@ -124,11 +127,24 @@ impl Job {
     /// The job with its outcome. A closed job keeps the one it has.
     pub fn close(self, outcome: Outcome, now: Timestamp) -> Result<Self, Error> {
         if !self.is_open() {
-            return Err(Conflict::JobClosed { job: self.id.to_string(), status: self.status }.into());
+            return Err(Conflict::JobClosed {
+                job: self.id.to_string(),
+                status: self.status,
+            }
+            .into());
         }
         let status = outcome.status();
-        let name = if status == JobStatus::Succeeded { "succeeded" } else { "failed" };
-        Ok(Self { status, outcome: Some(outcome), ..self }.with_step(name, now))
+        let name = if status == JobStatus::Succeeded {
+            "succeeded"
+        } else {
+            "failed"
+        };
+        Ok(Self {
+            status,
+            outcome: Some(outcome),
+            ..self
+        }
+        .with_step(name, now))
     }
 
     /// The closed job with a note that a report came too late and said something else.
@@ -143,9 +159,16 @@ impl Job {
 
     fn with_step(mut self, name: &str, now: Timestamp) -> Self {
         if self.steps.len() < MAX_STEPS {
-            self.steps.push(Step { name: name.to_owned(), at: now });
+            self.steps.push(Step {
+                name: name.to_owned(),
+                at: now,
+            });
         }
-        Self { modified_at: now, version: self.version + 1, ..self }
+        Self {
+            modified_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 
@@ -166,5 +189,116 @@ impl fmt::Display for JobStatus {
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::TenantStatus;
+    use crate::examples::{job, now, tenant};
+
+    fn success() -> Outcome {
+        Outcome::Success { app_plane_url: Some("https://acme.app.example.com".to_owned()) }
+    }
+
+    fn failure() -> Outcome {
+        Outcome::Failure { reason: Some(Reason::parse("no capacity").expect("the example is a reason")) }
+    }
+
+    fn open() -> Job {
+        job(&tenant(TenantStatus::PendingProvision))
+    }
+
+    fn closed(outcome: Outcome) -> Job {
+        open().close(outcome, now()).expect("it was open")
+    }
+
+    fn steps(job: &Job) -> Vec<&str> {
+        job.steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_new_job_is_open_and_has_a_deadline() {
+        let job = open();
+
+        assert!(job.is_open());
+        assert_eq!((job.attempt, job.version, &job.outcome), (1, 1, &None));
+        assert_eq!(job.deadline, now().plus_ms(60_000));
+        assert_eq!(steps(&job), ["requested"]);
+    }
+
+    #[test]
+    fn attempts_go_on_counting_where_the_tenant_stopped() {
+        let tenant = Tenant { job_count: 2, ..tenant(TenantStatus::ProvisionFailed) };
+
+        assert_eq!(job(&tenant).attempt, 3);
+    }
+
+    #[test]
+    fn a_job_closes_with_its_outcome() {
+        for (outcome, status, step) in [(success(), JobStatus::Succeeded, "succeeded"), (failure(), JobStatus::Failed, "failed")] {
+            let at = now().plus_ms(5);
+
+            let closed = open().close(outcome.clone(), at).expect("it was open");
+
+            assert_eq!((closed.status, closed.outcome.as_ref(), closed.version), (status, Some(&outcome), 2));
+            assert_eq!(steps(&closed), ["requested", step]);
+            assert_eq!((closed.modified_at, closed.created_at), (at, now()));
+            assert!(!closed.is_open());
+        }
+    }
+
+    #[test]
+    fn a_closed_job_does_not_close_again() {
+        for first in [success(), failure()] {
+            for second in [success(), failure()] {
+                let closed = closed(first.clone());
+                let (job, status) = (closed.id.to_string(), closed.status);
+
+                assert_eq!(closed.close(second, now()), Err(Conflict::JobClosed { job, status }.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_report_is_noted_and_changes_no_outcome() {
+        let closed = closed(failure());
+
+        let refused = closed.clone().refuse_late(&success(), now().plus_ms(9));
+        let refused_again = refused.clone().refuse_late(&failure(), now().plus_ms(10));
+
+        assert_eq!((refused.status, &refused.outcome), (closed.status, &closed.outcome));
+        assert_eq!(steps(&refused_again), ["requested", "failed", "late_success_refused", "late_failure_refused"]);
+        assert_eq!(refused_again.version, closed.version + 2);
+    }
+
+    #[test]
+    fn a_job_is_read_back_as_it_was_written() {
+        for written in [open(), closed(success()), closed(failure())] {
+            let text = serde_json::to_string(&written).expect("a job has only plain members");
+
+            assert_eq!(serde_json::from_str::<Job>(&text).expect("what was written can be read"), written);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn steps_stay_bounded_however_often_a_sender_reports(reports in 0..200_usize, is_success in any::<bool>()) {
+            let late = if is_success { success() } else { failure() };
+            let mut job = closed(failure());
+            let version = job.version;
+
+            for _ in 0..reports {
+                job = job.refuse_late(&late, now());
+            }
+
+            prop_assert_eq!(job.steps.len(), (reports + 2).min(MAX_STEPS));
+            prop_assert_eq!(&*job.steps[0].name, "requested");
+            prop_assert_eq!(job.version, version + reports as u64);
+            prop_assert_eq!(job.status, JobStatus::Failed);
+        }
     }
 }

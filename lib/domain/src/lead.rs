@@ -82,7 +82,13 @@ pub struct LeadCode {
 impl Lead {
     /// A lead that has just signed up.
     pub fn sign_up(new: NewLead, now: Timestamp, entropy: &dyn Entropy) -> Self {
-        let NewLead { first_name, last_name, company_name, email, address } = new;
+        let NewLead {
+            first_name,
+            last_name,
+            company_name,
+            email,
+            address,
+        } = new;
         Self {
             id: Id::new(now, entropy),
             first_name,
@@ -118,13 +124,22 @@ impl Lead {
         if self.tenant_id.is_some() {
             return Err(Conflict::LeadAlreadyOnboarded(self.id.to_string()).into());
         }
-        Ok(Self { tenant_id: Some(tenant_id), ..self }.changed(now))
+        Ok(Self {
+            tenant_id: Some(tenant_id),
+            ..self
+        }
+        .changed(now))
     }
 
     /// The corrected lead.
     #[must_use]
     pub fn correct(self, changes: LeadChanges, change: &Change) -> Self {
-        let LeadChanges { first_name, last_name, company_name, address } = changes;
+        let LeadChanges {
+            first_name,
+            last_name,
+            company_name,
+            address,
+        } = changes;
         Self {
             first_name: first_name.unwrap_or(self.first_name),
             last_name: last_name.unwrap_or(self.last_name),
@@ -136,7 +151,11 @@ impl Lead {
     }
 
     fn changed(self, now: Timestamp) -> Self {
-        Self { modified_at: now, version: self.version + 1, ..self }
+        Self {
+            modified_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 
@@ -149,6 +168,94 @@ impl LeadCode {
 
 impl std::fmt::Debug for LeadCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LeadCode").field("lead_id", &self.lead_id).field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("LeadCode")
+            .field("lead_id", &self.lead_id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Actor;
+    use crate::examples::{id, lead, name, now};
+
+    fn code() -> LeadCode {
+        LeadCode { lead_id: id(1), hash: "5f".repeat(32), expires_at: now().plus_ms(CODE_LIFE_MS) }
+    }
+
+    #[test]
+    fn a_new_lead_is_not_verified_and_has_no_tenant() {
+        let lead = lead();
+
+        assert!(!lead.is_verified());
+        assert_eq!((lead.tenant_id, lead.version, lead.created_at), (None, 1, now()));
+    }
+
+    #[test]
+    fn verifying_again_keeps_the_first_time() {
+        let (first, second) = (now().plus_ms(1), now().plus_ms(2));
+
+        let verified = lead().verify(first).verify(second);
+
+        assert_eq!((verified.verified_at, verified.modified_at, verified.version), (Some(first), second, 3));
+    }
+
+    #[test]
+    fn an_unverified_lead_gets_no_tenant() {
+        let lead = lead();
+        let named = lead.id.to_string();
+
+        assert_eq!(lead.onboard(id(2), now()), Err(Conflict::LeadNotVerified(named).into()));
+    }
+
+    #[test]
+    fn a_lead_gets_one_tenant_and_no_other() {
+        let onboarded = lead().verify(now()).onboard(id(2), now()).expect("it is verified");
+        let named = onboarded.id.to_string();
+
+        assert_eq!((onboarded.tenant_id, onboarded.version), (Some(id(2)), 3));
+        for again in [id(2), id(3)] {
+            let refused = onboarded.clone().onboard(again, now());
+            assert_eq!(refused, Err(Conflict::LeadAlreadyOnboarded(named.clone()).into()));
+        }
+    }
+
+    #[test]
+    fn a_correction_leaves_what_it_does_not_name() {
+        let changes = LeadChanges { company_name: Some(name("Acme Ltd")), ..LeadChanges::default() };
+        let change = Change { by: Actor::System, at: now().plus_ms(7) };
+
+        let corrected = lead().correct(changes, &change);
+
+        let expected = Lead { company_name: name("Acme Ltd"), modified_at: change.at, version: 2, ..lead() };
+        assert_eq!(corrected, expected);
+    }
+
+    #[test]
+    fn a_code_dies_at_the_instant_it_names() {
+        let code = code();
+
+        assert!(code.is_alive(now()));
+        assert!(code.is_alive(now().plus_ms(CODE_LIFE_MS - 1)));
+        assert!(!code.is_alive(now().plus_ms(CODE_LIFE_MS)));
+        assert!(!code.is_alive(now().plus_ms(CODE_LIFE_MS + 1)));
+    }
+
+    #[test]
+    fn a_printed_code_shows_no_hash() {
+        let code = code();
+
+        assert!(!format!("{code:?}").contains(&code.hash));
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_is_alive_exactly_before_it_expires(after_ms in -CODE_LIFE_MS..2 * CODE_LIFE_MS) {
+            prop_assert_eq!(code().is_alive(now().plus_ms(after_ms)), after_ms < CODE_LIFE_MS);
+        }
     }
 }

@@ -10,6 +10,8 @@ mod contact;
 mod entropy;
 mod error;
 mod event;
+#[cfg(test)]
+mod examples;
 mod id;
 mod job;
 mod lead;

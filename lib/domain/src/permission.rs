@@ -115,7 +115,10 @@ impl Permission {
 
     /// Finds a permission by its name or by one of the references' numeric codes.
     pub fn parse(text: &str) -> Option<Self> {
-        CATALOGUE.iter().find(|e| e.name == text || e.aliases.contains(&text)).map(|e| e.permission)
+        CATALOGUE
+            .iter()
+            .find(|e| e.name == text || e.aliases.contains(&text))
+            .map(|e| e.permission)
     }
 
     /// The name in tokens, documents and answers.
@@ -139,7 +142,10 @@ impl Permission {
     }
 
     fn entry(self) -> &'static Entry {
-        CATALOGUE.iter().find(|e| e.permission == self).expect("every permission stands in the catalogue")
+        CATALOGUE
+            .iter()
+            .find(|e| e.permission == self)
+            .expect("every permission stands in the catalogue")
     }
 }
 
@@ -162,5 +168,98 @@ impl Permissions {
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
         Self(permissions.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COUNT: usize = CATALOGUE.len();
+
+    /// Names every permission: a new one does not compile until it stands here.
+    fn expected(permission: Permission) -> (&'static str, &'static [&'static str], Scope) {
+        use Scope::{Platform, Tenant};
+        match permission {
+            Permission::UpdateLead => ("UpdateLead", &["10201"], Platform),
+            Permission::DeleteLead => ("DeleteLead", &["10202"], Platform),
+            Permission::ViewLead => ("ViewLead", &["10203"], Platform),
+            Permission::CreateTenant => ("CreateTenant", &["10204", "16"], Platform),
+            Permission::UpdateTenant => ("UpdateTenant", &["10205", "18"], Tenant),
+            Permission::DeleteTenant => ("DeleteTenant", &["10206", "19"], Platform),
+            Permission::ViewTenant => ("ViewTenant", &["10207", "17"], Tenant),
+            Permission::ProvisionTenant => ("ProvisionTenant", &["10216"], Tenant),
+            Permission::ViewAuditLog => ("ViewAuditLog", &[], Tenant),
+        }
+    }
+
+    #[test]
+    fn the_catalogue_says_what_the_documents_say() {
+        for permission in Permission::all() {
+            assert_eq!((permission.name(), permission.aliases(), permission.scope()), expected(permission));
+            assert_eq!(format!("{permission:?}"), permission.name());
+            assert!(!permission.allows().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_permission_stands_in_the_catalogue_once() {
+        let distinct: BTreeSet<Permission> = Permission::all().collect();
+
+        // The last one declared has the greatest discriminant, so none is missing before it.
+        assert_eq!(Permission::ViewAuditLog as usize + 1, COUNT);
+        assert_eq!(distinct.len(), COUNT);
+    }
+
+    #[test]
+    fn names_and_aliases_belong_to_one_permission_each() {
+        let mut seen = BTreeSet::new();
+
+        for permission in Permission::all() {
+            for text in permission.aliases().iter().copied().chain([permission.name()]) {
+                assert!(seen.insert(text), "{text} stands for two permissions");
+                assert_eq!(Permission::parse(text), Some(permission));
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_catalogue_does_not_know_grants_nothing() {
+        let unknown = [
+            "*", "", " ", "viewtenant", "VIEWTENANT", " ViewTenant", "ViewTenant ", "0", "10217", "ViewTenant,ViewLead", "admin",
+            "10207.0", "010207",
+        ];
+
+        let held = Permissions::parse(unknown);
+
+        assert_eq!(held, Permissions::default());
+        assert!(!Permission::all().any(|permission| held.holds(permission)));
+    }
+
+    #[test]
+    fn names_and_codes_grant_the_same() {
+        assert_eq!(Permissions::parse(["10207", "CreateTenant"]), Permissions::parse(["16", "ViewTenant", "17"]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_text_grants_anything(text in "\\PC{0,20}|[0-9]{1,6}") {
+            let is_known = Permission::all().any(|p| p.name() == text || p.aliases().contains(&&*text));
+
+            prop_assert_eq!(Permission::parse(&text).is_some(), is_known);
+        }
+
+        #[test]
+        fn callers_hold_what_they_were_given_and_nothing_else(given in prop::collection::vec(0..COUNT, 0..COUNT)) {
+            let all: Vec<Permission> = Permission::all().collect();
+
+            let held = Permissions::parse(given.iter().map(|n| all[*n].name()));
+
+            for (n, permission) in all.into_iter().enumerate() {
+                prop_assert_eq!(held.holds(permission), given.contains(&n));
+            }
+        }
     }
 }

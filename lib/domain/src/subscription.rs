@@ -62,12 +62,70 @@ impl Tiers {
     /// The configured spelling of a tier that was written in any case.
     pub fn find(&self, name: &str) -> Result<String, Rule> {
         let found = self.0.iter().find(|tier| tier.eq_ignore_ascii_case(name.trim()));
-        found.cloned().ok_or_else(|| Rule::new("unknown_tier", format!("must be one of {self}")))
+        found
+            .cloned()
+            .ok_or_else(|| Rule::new("unknown_tier", format!("must be one of {self}")))
     }
 }
 
 impl fmt::Display for Tiers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::examples::subscription;
+
+    fn tiers() -> Tiers {
+        Tiers::new(["BASIC", "Standard", " premium "])
+    }
+
+    #[test]
+    fn a_tier_is_found_in_any_case_and_told_in_the_configured_one() {
+        let cases = [("basic", "BASIC"), ("Basic", "BASIC"), ("STANDARD", "Standard"), (" Premium ", "premium")];
+
+        for (text, tier) in cases {
+            assert_eq!(tiers().find(text).as_deref(), Ok(tier), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_tier_is_refused_with_those_there_are() {
+        for text in ["", " ", "gold", "BASIC2", "BASIC,Standard", "*", "b\u{430}sic"] {
+            let rule = tiers().find(text).expect_err("it is not sold");
+            assert_eq!((rule.code, &*rule.detail), ("unknown_tier", "must be one of BASIC, Standard, premium"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_spellings_counts() {
+        assert_eq!(Tiers::new(["Basic", "", "  ", "BASIC"]), Tiers::new(["Basic"]));
+    }
+
+    #[test]
+    fn what_the_plan_says_beside_the_tier_stands_beside_the_tier() {
+        let json = serde_json::to_value(subscription()).expect("a subscription has only plain members");
+
+        assert_eq!(json, json!({ "id": "sub_1", "plan": { "tier": "BASIC", "seats": 5 } }));
+        assert_eq!(serde_json::from_value::<Subscription>(json).expect("what was written can be read"), subscription());
+    }
+
+    proptest! {
+        #[test]
+        fn letter_case_never_matters(upper in prop::collection::vec(any::<bool>(), 8)) {
+            let mixed = |text: &str| -> String {
+                let cased = |(c, is_upper): (char, &bool)| if *is_upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+                text.chars().zip(&upper).map(cased).collect()
+            };
+
+            prop_assert_eq!(tiers().find(&mixed("basic")).as_deref(), Ok("BASIC"));
+            prop_assert_eq!(tiers().find(&mixed("standard")).as_deref(), Ok("Standard"));
+        }
     }
 }

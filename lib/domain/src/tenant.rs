@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Actor, Address, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead, PersonName, Reason, Rule, TenantScope,
-    Timestamp, User, Website,
+    Actor, Address, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead, PersonName, Reason, Rule,
+    TenantScope, Timestamp, User, Website,
 };
 
 /// The short name of a tenant in host names and paths: 1 to 10 lower-case letters and digits. It never changes.
@@ -15,11 +15,15 @@ pub struct TenantKey(String);
 impl TenantKey {
     /// Checks; a key is an identifier, so nothing is trimmed or lower-cased.
     pub fn parse(text: &str) -> Result<Self, Rule> {
-        let is_key = (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let is_key = (1..=10).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if is_key {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Rule::new("invalid_tenant_key", "must be 1 to 10 lower-case letters and digits"))
+            Err(Rule::new(
+                "invalid_tenant_key",
+                "must be 1 to 10 lower-case letters and digits",
+            ))
         }
     }
 
@@ -134,7 +138,9 @@ impl TenantCommand {
 
     /// The status that the command leads to, if there is such an arrow.
     pub fn leads(self, from: TenantStatus) -> Option<TenantStatus> {
-        use TenantStatus::{Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended};
+        use TenantStatus::{
+            Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended,
+        };
         match (self, from) {
             (Self::Provision, PendingProvision | ProvisionFailed) => Some(Provisioning),
             (Self::Activate, Provisioning) | (Self::Reactivate, Suspended) => Some(Active),
@@ -282,9 +288,21 @@ impl Tenant {
         change: &Change,
         entropy: &dyn Entropy,
     ) -> Result<Self, Error> {
-        let NewTenant { key, name, domains, website, address } = new;
-        if !domains.iter().any(|domain| domain.as_str() == contact_email.domain()) {
-            let rule = Rule::new("email_domain_mismatch", "must contain the domain of the contact's e-mail address");
+        let NewTenant {
+            key,
+            name,
+            domains,
+            website,
+            address,
+        } = new;
+        if !domains
+            .iter()
+            .any(|domain| domain.as_str() == contact_email.domain())
+        {
+            let rule = Rule::new(
+                "email_domain_mismatch",
+                "must contain the domain of the contact's e-mail address",
+            );
             return Err(Error::invalid(rule.at("/domains")));
         }
         Ok(Self {
@@ -324,13 +342,20 @@ impl Tenant {
     /// The tenant in use.
     pub fn activate(self, app_plane_url: Option<String>, change: &Change) -> Result<Self, Error> {
         let tenant = self.after(TenantCommand::Activate, None, change)?;
-        Ok(Self { app_plane_url: app_plane_url.or(tenant.app_plane_url), open_job_id: None, ..tenant })
+        Ok(Self {
+            app_plane_url: app_plane_url.or(tenant.app_plane_url),
+            open_job_id: None,
+            ..tenant
+        })
     }
 
     /// The tenant whose provisioning failed.
     pub fn fail_provisioning(self, reason: Option<Reason>, change: &Change) -> Result<Self, Error> {
         let tenant = self.after(TenantCommand::FailProvisioning, reason, change)?;
-        Ok(Self { open_job_id: None, ..tenant })
+        Ok(Self {
+            open_job_id: None,
+            ..tenant
+        })
     }
 
     /// The tenant that may not be used.
@@ -355,11 +380,22 @@ impl Tenant {
     }
 
     /// The changed tenant; `None` when nothing would change. A suspended tenant's own members may not change it.
-    pub fn update(self, changes: TenantChanges, scope: &TenantScope, change: &Change) -> Result<Option<Self>, Error> {
+    pub fn update(
+        self,
+        changes: TenantChanges,
+        scope: &TenantScope,
+        change: &Change,
+    ) -> Result<Option<Self>, Error> {
         if scope.is_member() && self.status == TenantStatus::Suspended {
             return Err(Conflict::TenantSuspended(self.id.to_string()).into());
         }
-        let TenantChanges { name, domains, website, address, spoc_user_id } = changes;
+        let TenantChanges {
+            name,
+            domains,
+            website,
+            address,
+            spoc_user_id,
+        } = changes;
         let before = self.clone();
         let tenant = Self {
             name: name.unwrap_or(self.name),
@@ -369,18 +405,336 @@ impl Tenant {
             spoc_user_id: spoc_user_id.apply(self.spoc_user_id),
             ..self
         };
-        if tenant == before { Ok(None) } else { Ok(Some(tenant.changed(change))) }
+        if tenant == before {
+            Ok(None)
+        } else {
+            Ok(Some(tenant.changed(change)))
+        }
     }
 
     fn after(self, command: TenantCommand, reason: Option<Reason>, change: &Change) -> Result<Self, Error> {
         let Some(status) = command.leads(self.status) else {
             let command = command.past_participle();
-            return Err(Conflict::InvalidTransition { from: self.status, command }.into());
+            return Err(Conflict::InvalidTransition {
+                from: self.status,
+                command,
+            }
+            .into());
         };
-        Ok(Self { status, status_reason: reason, ..self }.changed(change))
+        Ok(Self {
+            status,
+            status_reason: reason,
+            ..self
+        }
+        .changed(change))
     }
 
     fn changed(self, change: &Change) -> Self {
-        Self { modified_at: change.at, modified_by: change.by.clone(), version: self.version + 1, ..self }
+        Self {
+            modified_at: change.at,
+            modified_by: change.by.clone(),
+            version: self.version + 1,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::TenantCommand::{Activate, Deactivate, FailProvisioning, Offboard, Provision, Reactivate, Suspend};
+    use super::TenantStatus::{Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended};
+    use super::*;
+    use crate::examples::{Counter, change, email, id, job, member, name, new_tenant, operator, tenant};
+    use crate::{Caller, Permission};
+
+    /// The arrows of DESIGN.md section 4; there are no others.
+    const ARROWS: [(TenantStatus, TenantCommand, TenantStatus); 10] = [
+        (PendingProvision, Provision, Provisioning),
+        (ProvisionFailed, Provision, Provisioning),
+        (Provisioning, Activate, Active),
+        (Provisioning, FailProvisioning, ProvisionFailed),
+        (Active, Suspend, Suspended),
+        (Suspended, Reactivate, Active),
+        (Active, Offboard, Deprovisioning),
+        (Suspended, Offboard, Deprovisioning),
+        (ProvisionFailed, Offboard, Deprovisioning),
+        (Deprovisioning, Deactivate, Inactive),
+    ];
+
+    fn target(from: TenantStatus, command: TenantCommand) -> Option<TenantStatus> {
+        ARROWS.into_iter().find(|(status, arrow, _)| (*status, *arrow) == (from, command)).map(|(_, _, to)| to)
+    }
+
+    fn reason() -> Reason {
+        Reason::parse("not paid").expect("the example is a reason")
+    }
+
+    fn carry_out(tenant: Tenant, command: TenantCommand) -> Result<Tenant, Error> {
+        match command {
+            Provision => {
+                let job = job(&tenant);
+                tenant.provision(&job, &change())
+            }
+            Activate => tenant.activate(Some("https://acme.app.example.com".to_owned()), &change()),
+            FailProvisioning => tenant.fail_provisioning(Some(reason()), &change()),
+            Suspend => tenant.suspend(reason(), &change()),
+            Reactivate => tenant.reactivate(&change()),
+            Offboard => tenant.offboard(Some(reason()), &change()),
+            Deactivate => tenant.deactivate(&change()),
+        }
+    }
+
+    fn renamed(text: &str) -> TenantChanges {
+        TenantChanges { name: Some(name(text)), ..TenantChanges::default() }
+    }
+
+    fn scope_of_member(tenant: &Tenant) -> TenantScope {
+        let member = Caller::Member(member(tenant.id, [Permission::UpdateTenant]));
+        member.scope(tenant.id, Permission::UpdateTenant).expect("it is the member's own tenant")
+    }
+
+    fn scope_of_operator(tenant: &Tenant) -> TenantScope {
+        let operator = Caller::Operator(operator([Permission::UpdateTenant]));
+        operator.scope(tenant.id, Permission::UpdateTenant).expect("operators reach every tenant")
+    }
+
+    #[test]
+    fn exactly_the_arrows_of_the_design_exist() {
+        for from in TenantStatus::ALL {
+            for command in TenantCommand::ALL {
+                assert_eq!(command.leads(from), target(from, command), "{command:?} of a tenant that is {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_method_does_what_its_command_says() {
+        for from in TenantStatus::ALL {
+            for command in TenantCommand::ALL {
+                let before = tenant(from);
+
+                let after = carry_out(before.clone(), command);
+
+                let Some(to) = target(from, command) else {
+                    let Err(Error::Conflict(Conflict::InvalidTransition { from: named, .. })) = after else {
+                        panic!("{command:?} from {from}: {after:?}");
+                    };
+                    assert_eq!(named, from);
+                    continue;
+                };
+                let after = after.expect("the arrow exists");
+                assert_eq!((after.status, after.version), (to, before.version + 1), "{command:?} from {from}");
+                assert_eq!((after.modified_at, after.modified_by), (change().at, change().by));
+                assert_eq!((after.created_at, after.created_by), (before.created_at, before.created_by));
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_command_is_named_in_the_refusal() {
+        let refused = carry_out(tenant(Active), Provision).expect_err("an active tenant is not provisioned");
+
+        assert_eq!(refused.to_string(), "a tenant that is ACTIVE cannot be provisioned");
+    }
+
+    #[test]
+    fn every_status_can_be_reached() {
+        let mut reached = vec![PendingProvision];
+
+        for _ in ARROWS {
+            let next: Vec<_> = ARROWS.iter().filter(|(from, _, _)| reached.contains(from)).map(|(_, _, to)| *to).collect();
+            reached.extend(next);
+        }
+
+        for status in TenantStatus::ALL {
+            assert!(reached.contains(&status), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_provisioned_tenant_awaits_its_job_and_then_awaits_none() {
+        let before = tenant(PendingProvision);
+        let job = job(&before);
+
+        let started = before.provision(&job, &change()).expect("it waits for provisioning");
+        let active = started.clone().activate(Some("https://a.example.com".to_owned()), &change()).expect("it was started");
+        let failed = started.clone().fail_provisioning(Some(reason()), &change()).expect("it was started");
+
+        assert_eq!((started.open_job_id, started.job_count, started.tier.as_deref()), (Some(job.id), 1, Some("BASIC")));
+        assert_eq!((active.open_job_id, active.app_plane_url.as_deref()), (None, Some("https://a.example.com")));
+        assert_eq!((failed.open_job_id, failed.status_reason), (None, Some(reason())));
+    }
+
+    #[test]
+    fn the_reason_goes_when_the_status_it_explains_goes() {
+        let suspended = tenant(Active).suspend(reason(), &change()).expect("it is active");
+
+        let reactivated = suspended.clone().reactivate(&change()).expect("it is suspended");
+        let offboarded = suspended.offboard(Some(reason()), &change()).expect("it is suspended");
+        let gone = offboarded.deactivate(&change()).expect("it is being removed");
+
+        assert_eq!(reactivated.status_reason, None);
+        assert_eq!(gone.status_reason, Some(reason()));
+    }
+
+    #[test]
+    fn a_report_without_an_address_keeps_the_one_that_is_known() {
+        let known = Tenant { app_plane_url: Some("https://known.example.com".to_owned()), ..tenant(Provisioning) };
+
+        let active = known.activate(None, &change()).expect("it is being provisioned");
+
+        assert_eq!(active.app_plane_url.as_deref(), Some("https://known.example.com"));
+    }
+
+    #[test]
+    fn a_tenant_is_founded_only_with_the_domain_of_its_contact() {
+        let founded = |domains: &[&str], contact: &str| {
+            Tenant::found(new_tenant(domains), &email(contact), None, &change(), &Counter::default())
+        };
+
+        assert!(founded(&["acme.com"], "ada@acme.com").is_ok());
+        assert!(founded(&["acme.org", "ACME.com"], "Ada@Acme.COM").is_ok());
+        assert!(founded(&["acme.com"], "ada@sub.acme.com").is_err());
+        for domains in [&["acme.org"][..], &["sub.acme.com"], &["com.acme"], &[]] {
+            let Err(Error::Invalid(invalid)) = founded(domains, "ada@acme.com") else { panic!("{domains:?}") };
+            assert_eq!((&*invalid.0[0].pointer, invalid.0[0].code), ("/domains", "email_domain_mismatch"), "{domains:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_tenant_waits_for_provisioning() {
+        let founded = tenant(PendingProvision);
+
+        assert_eq!((founded.status, founded.version, founded.job_count), (PendingProvision, 1, 0));
+        assert_eq!((founded.created_at, &founded.created_by), (founded.modified_at, &founded.modified_by));
+        assert_eq!(founded.id.made_at(), founded.created_at);
+    }
+
+    #[test]
+    fn a_members_change_of_a_suspended_tenant_is_refused() {
+        let suspended = tenant(Suspended);
+        let scope = scope_of_member(&suspended);
+
+        let refused = suspended.clone().update(renamed("New"), &scope, &change());
+
+        assert_eq!(refused, Err(Conflict::TenantSuspended(suspended.id.to_string()).into()));
+    }
+
+    #[test]
+    fn operators_change_a_tenant_in_any_status_and_members_in_all_but_one() {
+        for status in TenantStatus::ALL {
+            let present = tenant(status);
+
+            let by_operator = present.clone().update(renamed("New"), &scope_of_operator(&present), &change());
+            let by_member = present.clone().update(renamed("New"), &scope_of_member(&present), &change());
+
+            let by_operator = by_operator.expect("operators may").expect("the name changed");
+            assert_eq!((by_operator.name.as_str(), by_operator.status, by_operator.version), ("New", status, 2));
+            assert_eq!(by_member.is_ok(), status != Suspended, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_update_that_changes_nothing_is_no_change() {
+        let present = tenant(Active);
+        let scope = scope_of_operator(&present);
+        let cleared = TenantChanges { website: Patch::Clear, ..TenantChanges::default() };
+
+        for changes in [TenantChanges::default(), renamed("Acme"), cleared] {
+            assert_eq!(present.clone().update(changes, &scope, &change()), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_patch_keeps_clears_or_sets() {
+        for present in [None, Some(1)] {
+            assert_eq!(Patch::Keep.apply(present), present);
+            assert_eq!(Patch::Clear.apply(present), None);
+            assert_eq!(Patch::Set(2).apply(present), Some(2));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let valid = ["a", "0", "acme", "acme123456"];
+        let hostile = [
+            "", " ", "Acme", "ACME", "acme1234567", "ac me", " acme", "acme\n", "acme#", "a-b", "a_b", "a.b", "../x", "ä", "\u{430}",
+            "\u{ff11}", "acme\0", "%61", "*", "a/b",
+        ];
+
+        for text in valid {
+            assert_eq!(TenantKey::parse(text).as_ref().map(TenantKey::as_str), Ok(text));
+        }
+        for text in hostile {
+            assert_eq!(TenantKey::parse(text).map_err(|rule| rule.code), Err("invalid_tenant_key"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_read_only_in_its_own_spelling() {
+        for status in TenantStatus::ALL {
+            assert_eq!(TenantStatus::parse(status.name()), Ok(status));
+            assert_eq!(serde_json::to_value(status).expect("a status is a text"), status.name());
+        }
+        for text in ["", "active", "Active", " ACTIVE", "UNKNOWN", "0", "ACTIVE#"] {
+            assert_eq!(TenantStatus::parse(text).map_err(|rule| rule.code), Err("unknown_status"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_read_back_as_it_was_written() {
+        let written = Tenant { lead_id: Some(id(9)), spoc_user_id: Some(id(8)), ..tenant(Active) };
+
+        let text = serde_json::to_string(&written).expect("a tenant has only plain members");
+        let read: Tenant = serde_json::from_str(&text).expect("what was written can be read");
+
+        assert_eq!(read, written);
+    }
+
+    fn any_command() -> impl Strategy<Value = TenantCommand> {
+        prop::sample::select(TenantCommand::ALL.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn no_sequence_of_commands_leaves_the_machine(commands in prop::collection::vec(any_command(), 0..60)) {
+            let mut present = tenant(PendingProvision);
+            for command in commands {
+                let (status, version, jobs) = (present.status, present.version, present.job_count);
+                match carry_out(present.clone(), command) {
+                    Ok(after) => {
+                        prop_assert_eq!(Some(after.status), target(status, command));
+                        prop_assert_eq!(after.version, version + 1);
+                        prop_assert_eq!(after.job_count, jobs + u32::from(command == Provision));
+                        prop_assert_eq!(after.open_job_id.is_some(), after.status == Provisioning);
+                        prop_assert_eq!((after.id, &after.key), (present.id, &present.key));
+                        present = after;
+                    }
+                    Err(refused) => {
+                        prop_assert_eq!(target(status, command), None);
+                        let is_named = matches!(refused, Error::Conflict(Conflict::InvalidTransition { .. }));
+                        prop_assert!(is_named, "{:?}", refused);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_key_that_was_printed_is_the_same_key(text in "[a-z0-9]{1,10}") {
+            let key = TenantKey::parse(&text).expect("it is a key");
+
+            prop_assert_eq!(key.to_string(), &*text);
+            prop_assert_eq!(TenantKey::parse(&key.to_string()), Ok(key));
+        }
+
+        #[test]
+        fn no_text_becomes_a_key_that_could_forge_another(text in any::<String>()) {
+            if let Ok(key) = TenantKey::parse(&text) {
+                prop_assert_eq!(key.as_str(), &*text);
+                prop_assert!(text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+            }
+        }
     }
 }

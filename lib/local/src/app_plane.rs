@@ -63,7 +63,11 @@ impl AppPlane {
     pub fn listen(bus: &LocalBus, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let (target, events) = unbounded_channel();
         bus.add_rule(Pattern::parse(PATTERN).map_err(Error::new)?, target);
-        Ok(Self { events, client: Client::builder(TokioExecutor::new()).build_http(), clock })
+        Ok(Self {
+            events,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            clock,
+        })
     }
 
     /// Answers provisioning events until the bus is gone. An event that comes twice is one event.
@@ -74,7 +78,9 @@ impl AppPlane {
             match serde_json::from_value::<Detail>(detail) {
                 Ok(detail) if seen.insert(detail.id.clone()) => self.provision(detail.data).await,
                 Ok(_) => {}
-                Err(error) => tracing::error!(error = %error, "the application plane got an event that it cannot read"),
+                Err(error) => {
+                    tracing::error!(error = %error, "the application plane got an event that it cannot read");
+                }
             }
         }
     }
@@ -87,8 +93,14 @@ impl AppPlane {
         for _ in 0..ATTEMPTS {
             match self.report(&body, &callback).await {
                 Ok(status) if status.is_success() => return,
-                Ok(status) => tracing::warn!(tenant.id = tenant.id, http.status = status.as_u16(), "the report was refused"),
-                Err(error) => tracing::warn!(tenant.id = tenant.id, error = %error, "the report did not arrive"),
+                Ok(status) => tracing::warn!(
+                    tenant.id = tenant.id,
+                    http.status = status.as_u16(),
+                    "the report was refused"
+                ),
+                Err(error) => {
+                    tracing::warn!(tenant.id = tenant.id, error = %error, "the report did not arrive");
+                }
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -101,7 +113,10 @@ impl AppPlane {
         let request = Request::post(&callback.url)
             .header("content-type", "application/json")
             .header("x-timestamp", timestamp.to_string())
-            .header("x-signature", signature::sign(&secret, body.as_bytes(), &callback.context, timestamp))
+            .header(
+                "x-signature",
+                signature::sign(&secret, body.as_bytes(), &callback.context, timestamp),
+            )
             .body(Full::from(body.to_owned()))
             .map_err(Error::new)?;
         Ok(self.client.request(request).await.map_err(Error::new)?.status())

@@ -28,22 +28,36 @@ struct Rule {
 impl LocalBus {
     /// Hands the events that match the pattern to the target from now on.
     pub fn add_rule(&self, pattern: Pattern, target: UnboundedSender<Value>) {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(Rule { pattern, target });
+        self.rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Rule { pattern, target });
     }
 
     /// The entries that went over the bus, oldest first, as a rule's target receives them.
     pub fn entries(&self) -> Vec<Value> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn take(&self, entry: &BusEntry) -> Result<(), Undelivered> {
         if entry.detail.len() > MAX_DETAIL_BYTES {
-            return Err(Undelivered("the bus refused an entry: it is larger than 256 KiB".to_owned()));
+            return Err(Undelivered(
+                "the bus refused an entry: it is larger than 256 KiB".to_owned(),
+            ));
         }
-        let detail: Value =
-            serde_json::from_str(&entry.detail).map_err(|_| Undelivered("the bus refused an entry: MalformedDetail".to_owned()))?;
+        let detail: Value = serde_json::from_str(&entry.detail)
+            .map_err(|_| Undelivered("the bus refused an entry: MalformedDetail".to_owned()))?;
         // The event envelope of EventBridge, second precision included.
-        let time = entry.time.to_string().chars().take(19).chain(['Z']).collect::<String>();
+        let time = entry
+            .time
+            .to_string()
+            .chars()
+            .take(19)
+            .chain(['Z'])
+            .collect::<String>();
         let event = json!({
             "version": "0",
             "id": entry.id,
@@ -74,4 +88,3 @@ impl EventBus for LocalBus {
         std::future::ready(results).boxed()
     }
 }
-

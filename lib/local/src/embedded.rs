@@ -57,13 +57,23 @@ impl Embedded {
             }
         });
         let client = client(&endpoint);
-        tenantry_store::table::create_if_missing(&client, TABLE).await.map_err(Error::new)?;
-        Ok(Arc::new(Self { client, endpoint, database, stop: Mutex::new(Some(stop)) }))
+        tenantry_store::table::create_if_missing(&client, TABLE)
+            .await
+            .map_err(Error::new)?;
+        Ok(Arc::new(Self {
+            client,
+            endpoint,
+            database,
+            stop: Mutex::new(Some(stop)),
+        }))
     }
 
     /// The stream, from its beginning.
     pub fn stream(&self) -> Stream {
-        Stream { database: self.database.clone(), iterator: None }
+        Stream {
+            database: self.database.clone(),
+            iterator: None,
+        }
     }
 
     /// Removes what has expired, as DynamoDB does within days.
@@ -73,7 +83,11 @@ impl Embedded {
 
     /// Stops listening.
     pub fn stop(&self) {
-        let stop = self.stop.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         drop(stop);
     }
 }
@@ -97,32 +111,60 @@ impl Stream {
             Some(iterator) => iterator,
             None => self.first_iterator()?,
         };
-        let request = GetRecordsRequest { shard_iterator: iterator, limit: Some(BATCH) };
+        let request = GetRecordsRequest {
+            shard_iterator: iterator,
+            limit: Some(BATCH),
+        };
         let response = self.database.get_records(request).map_err(Error::new)?;
         self.iterator = response.next_shard_iterator;
         let mut event = StreamEvent::default();
         for record in response.records {
             // Both speak the AWS wire, one writing and one reading.
             let record = serde_json::to_value(record).map_err(Error::new)?;
-            event.records.push(serde_json::from_value::<EventRecord>(record).map_err(Error::new)?);
+            event
+                .records
+                .push(serde_json::from_value::<EventRecord>(record).map_err(Error::new)?);
         }
         Ok(event)
     }
 
     fn first_iterator(&self) -> Result<String, Error> {
-        let request = ListStreamsRequest { table_name: Some(TABLE.to_owned()), ..ListStreamsRequest::default() };
+        let request = ListStreamsRequest {
+            table_name: Some(TABLE.to_owned()),
+            ..ListStreamsRequest::default()
+        };
         let streams = self.database.list_streams(request).map_err(Error::new)?.streams;
-        let stream_arn = streams.into_iter().next().ok_or_else(|| Error::because("the table has no stream"))?.stream_arn;
-        let request = DescribeStreamRequest { stream_arn: stream_arn.clone(), ..DescribeStreamRequest::default() };
-        let shards = self.database.describe_stream(request).map_err(Error::new)?.stream_description.shards;
-        let shard_id = shards.into_iter().next().ok_or_else(|| Error::because("the stream has no shard"))?.shard_id;
+        let stream_arn = streams
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::because("the table has no stream"))?
+            .stream_arn;
+        let request = DescribeStreamRequest {
+            stream_arn: stream_arn.clone(),
+            ..DescribeStreamRequest::default()
+        };
+        let shards = self
+            .database
+            .describe_stream(request)
+            .map_err(Error::new)?
+            .stream_description
+            .shards;
+        let shard_id = shards
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::because("the stream has no shard"))?
+            .shard_id;
         let request = GetShardIteratorRequest {
             stream_arn,
             shard_id,
             shard_iterator_type: "TRIM_HORIZON".to_owned(),
             ..GetShardIteratorRequest::default()
         };
-        let iterator = self.database.get_shard_iterator(request).map_err(Error::new)?.shard_iterator;
+        let iterator = self
+            .database
+            .get_shard_iterator(request)
+            .map_err(Error::new)?
+            .shard_iterator;
         iterator.ok_or_else(|| Error::because("the shard has no iterator"))
     }
 }

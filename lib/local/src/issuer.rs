@@ -59,20 +59,35 @@ impl LocalIssuer {
             "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
         });
         let der = key.to_pkcs8_der().map_err(Error::new)?;
-        Ok(Self { kid, key: EncodingKey::from_ec_der(der.as_bytes()), jwks: json!({ "keys": [jwk] }).to_string() })
+        Ok(Self {
+            kid,
+            key: EncodingKey::from_ec_der(der.as_bytes()),
+            jwks: json!({ "keys": [jwk] }).to_string(),
+        })
     }
 
     /// How the verification is told about it.
     pub fn description() -> Issuer {
         let jwks_uri = format!("{ISSUER}/jwks.json");
-        Issuer { issuer: ISSUER.to_owned(), audiences: vec![AUDIENCE.to_owned()], jwks_uri, is_platform: true }
+        Issuer {
+            issuer: ISSUER.to_owned(),
+            audiences: vec![AUDIENCE.to_owned()],
+            jwks_uri,
+            is_platform: true,
+        }
     }
 
     /// A token for this subject.
     pub fn token(&self, subject: &Subject, now: Timestamp) -> Result<String, Error> {
         let claims = match subject {
-            Subject::Operator { permissions } => json!({ "sub": "local-operator", "scope": "platform", "permissions": permissions }),
-            Subject::Member { tenant_id, user_id, permissions } => {
+            Subject::Operator { permissions } => {
+                json!({ "sub": "local-operator", "scope": "platform", "permissions": permissions })
+            }
+            Subject::Member {
+                tenant_id,
+                user_id,
+                permissions,
+            } => {
                 json!({ "sub": user_id, "tenantId": tenant_id, "userTenantId": user_id, "permissions": permissions })
             }
         };
@@ -85,7 +100,10 @@ impl LocalIssuer {
         if let (Some(all), Value::Object(claims)) = (all.as_object_mut(), claims) {
             all.extend(claims);
         }
-        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES256) };
+        let header = Header {
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
         jsonwebtoken::encode(&header, &all, &self.key).map_err(Error::new)
     }
 }

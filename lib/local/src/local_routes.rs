@@ -40,7 +40,10 @@ pub fn router(desk: Desk) -> Router {
 }
 
 async fn find_mailbox(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if accept.contains("text/html") {
         let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'";
         return ([(CONTENT_SECURITY_POLICY, policy)], Html(desk.mailbox.page())).into_response();
@@ -68,25 +71,51 @@ async fn find_token(State(desk): State<Desk>, Query(query): Query<TokenQuery>) -
             Ok(token) => Json(json!({ "token": token })).into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         },
-        Err(detail) => (StatusCode::BAD_REQUEST, Json(json!({ "status": 400, "code": "invalid_query", "detail": detail }))).into_response(),
+        Err(detail) => (
+            StatusCode::BAD_REQUEST,
+            Json(json!({ "status": 400, "code": "invalid_query", "detail": detail })),
+        )
+            .into_response(),
     }
 }
 
 fn subject(query: TokenQuery) -> Result<Subject, &'static str> {
     let named = |all: Vec<String>| match &query.permissions {
         None => all,
-        Some(names) => names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        Some(names) => names
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
     };
-    let names = |filter: fn(&Permission) -> bool| Permission::all().filter(filter).map(|p| p.name().to_owned()).collect();
+    let names = |filter: fn(&Permission) -> bool| {
+        Permission::all()
+            .filter(filter)
+            .map(|p| p.name().to_owned())
+            .collect()
+    };
     match query.r#as.as_str() {
-        "operator" => Ok(Subject::Operator { permissions: named(names(|_| true)) }),
+        "operator" => Ok(Subject::Operator {
+            permissions: named(names(|_| true)),
+        }),
         "member" => {
-            let tenant_id = query.tenant_id.as_deref().ok_or("tenantId: is required for a member")?;
-            let user_id = query.user_id.as_deref().ok_or("userId: is required for a member")?;
+            let tenant_id = query
+                .tenant_id
+                .as_deref()
+                .ok_or("tenantId: is required for a member")?;
+            let user_id = query
+                .user_id
+                .as_deref()
+                .ok_or("userId: is required for a member")?;
             Id::<Tenant>::parse(tenant_id).map_err(|_| "tenantId: must be a UUID")?;
             Id::<User>::parse(user_id).map_err(|_| "userId: must be a UUID")?;
             let permissions = named(names(|permission| permission.scope() == Scope::Tenant));
-            Ok(Subject::Member { tenant_id: tenant_id.to_owned(), user_id: user_id.to_owned(), permissions })
+            Ok(Subject::Member {
+                tenant_id: tenant_id.to_owned(),
+                user_id: user_id.to_owned(),
+                permissions,
+            })
         }
         _ => Err("as: must be operator or member"),
     }
@@ -94,6 +123,11 @@ fn subject(query: TokenQuery) -> Result<Subject, &'static str> {
 
 /// Stands for the front end that the verification mail links to.
 async fn find_verify_page() -> Response {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(include_str!("verify.html"))).into_response()
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    (
+        [(CONTENT_SECURITY_POLICY, policy)],
+        Html(include_str!("verify.html")),
+    )
+        .into_response()
 }

@@ -39,7 +39,10 @@ pub struct ReceivedMail {
 impl Mailbox {
     /// Empty.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, mails: Mutex::default() }
+        Self {
+            clock,
+            mails: Mutex::default(),
+        }
     }
 
     /// The mails, oldest first.
@@ -63,9 +66,21 @@ impl Mailbox {
 }
 
 impl MailPort for Mailbox {
-    fn send<'a>(&'a self, id: Id<Event>, to: &'a Email, mail: &'a RenderedMail) -> BoxFuture<'a, Result<(), Undelivered>> {
+    fn send<'a>(
+        &'a self,
+        id: Id<Event>,
+        to: &'a Email,
+        mail: &'a RenderedMail,
+    ) -> BoxFuture<'a, Result<(), Undelivered>> {
         let RenderedMail { subject, text, html } = mail.clone();
-        let mail = ReceivedMail { id, to: to.as_str().to_owned(), subject, text, html, sent_at: self.clock.now() };
+        let mail = ReceivedMail {
+            id,
+            to: to.as_str().to_owned(),
+            subject,
+            text,
+            html,
+            sent_at: self.clock.now(),
+        };
         let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push(mail);
         let surplus = mails.len().saturating_sub(KEPT);

@@ -36,7 +36,11 @@ async fn main() -> ExitCode {
     };
     let level = setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
     // Standard output belongs to the lines below; logs go to standard error.
-    tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr).with_env_filter(level).init();
+    tracing_subscriber::fmt()
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(level)
+        .init();
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,8 +54,12 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     // Before the server starts, so that no signal is missed.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let port = options.port;
-    let server = Server::start(options, setting).await.map_err(|error| format!("cannot start on port {port}: {error}"))?;
-    let Server { url, table_endpoint, .. } = &server;
+    let server = Server::start(options, setting)
+        .await
+        .map_err(|error| format!("cannot start on port {port}: {error}"))?;
+    let Server {
+        url, table_endpoint, ..
+    } = &server;
     print(&format!("mailbox   {url}/local/mailbox"));
     print(&format!("docs      {url}/docs"));
     print(&format!("dynamodb  {table_endpoint}"));
@@ -65,7 +73,10 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn read_arguments() -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { port: 3000, ..Options::default() };
+    let mut options = Options {
+        port: 3000,
+        ..Options::default()
+    };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -79,7 +90,10 @@ fn read_arguments() -> Result<Option<Options>, lexopt::Error> {
     Ok(Some(options))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where the local product reads its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the local product reads its environment"
+)]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -62,7 +62,13 @@ pub fn groups() -> Vec<Routes> {
 impl Product {
     /// Starts the embedded table and builds everything around it.
     pub async fn start(ingredients: Ingredients) -> Result<Self, Error> {
-        let Ingredients { clock, entropy, mut config, data, patience } = ingredients;
+        let Ingredients {
+            clock,
+            entropy,
+            mut config,
+            data,
+            patience,
+        } = ingredients;
         let table = Embedded::start(data.as_deref()).await?;
         let master = master(data.as_deref(), &*entropy)?;
         let keyring = Keyring::from_bytes(master);
@@ -76,15 +82,41 @@ impl Product {
         };
         let store = Store::new(&table.client, settings);
         let issuers = config.issuers.clone();
-        let app = Arc::new(App { store, clock: Arc::clone(&clock), entropy, config, keyring });
+        let app = Arc::new(App {
+            store,
+            clock: Arc::clone(&clock),
+            entropy,
+            config,
+            keyring,
+        });
         let authenticator = Arc::new(Authenticator::new(issuers, Arc::clone(&issuer) as _));
-        let edge = Edge { app: Arc::clone(&app), authenticator };
-        let (mailbox, bus) = (Arc::new(Mailbox::new(Arc::clone(&clock))), Arc::new(LocalBus::default()));
+        let edge = Edge {
+            app: Arc::clone(&app),
+            authenticator,
+        };
+        let (mailbox, bus) = (
+            Arc::new(Mailbox::new(Arc::clone(&clock))),
+            Arc::new(LocalBus::default()),
+        );
         let relay = Relay::new(app, Arc::clone(&bus) as _, Arc::clone(&mailbox) as _).map_err(Error::new)?;
-        let desk = Desk { mailbox: Arc::clone(&mailbox), bus: Arc::clone(&bus), issuer: Arc::clone(&issuer), clock };
+        let desk = Desk {
+            mailbox: Arc::clone(&mailbox),
+            bus: Arc::clone(&bus),
+            issuer: Arc::clone(&issuer),
+            clock,
+        };
         let router = tenantry_api::router(groups(), &edge).merge(local_router(desk));
         let stream = Mutex::new(table.stream());
-        Ok(Self { router, edge, table, mailbox, bus, issuer, relay, stream })
+        Ok(Self {
+            router,
+            edge,
+            table,
+            mailbox,
+            bus,
+            issuer,
+            relay,
+            stream,
+        })
     }
 
     /// Hands the relay what is new in the stream, until nothing is. Returns how many records there were.
@@ -106,14 +138,24 @@ impl Product {
         const ATTEMPTS: u32 = 5;
         for _ in 0..ATTEMPTS {
             let response = self.relay.handle(batch.clone()).await;
-            let failed: Vec<String> = response.batch_item_failures.into_iter().filter_map(|f| f.item_identifier).collect();
+            let failed: Vec<String> = response
+                .batch_item_failures
+                .into_iter()
+                .filter_map(|f| f.item_identifier)
+                .collect();
             if failed.is_empty() {
                 return;
             }
-            let is_failed = |place: &Option<String>| place.as_ref().is_some_and(|place| failed.contains(place));
-            batch.records.retain(|record| is_failed(&record.change.sequence_number));
+            let is_failed =
+                |place: &Option<String>| place.as_ref().is_some_and(|place| failed.contains(place));
+            batch
+                .records
+                .retain(|record| is_failed(&record.change.sequence_number));
         }
-        tracing::error!(records = batch.records.len(), "messages could not be delivered; a dead-letter queue would have them now");
+        tracing::error!(
+            records = batch.records.len(),
+            "messages could not be delivered; a dead-letter queue would have them now"
+        );
     }
 }
 

@@ -19,7 +19,7 @@ use crate::product::{Ingredients, Product};
 /// How often the stream is looked at; DynamoDB's own takes about as long to reach a function.
 const STREAM_PAUSE: Duration = Duration::from_millis(100);
 /// How often what has expired is removed.
-const SWEEP_PAUSE: Duration = Duration::from_secs(60);
+const SWEEP_PAUSE: Duration = Duration::from_mins(1);
 /// How long open connections may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -52,11 +52,22 @@ impl Server {
         if let Some(folder) = &options.data {
             std::fs::create_dir_all(folder).map_err(Error::new)?;
         }
-        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(Error::new)?;
-        let url = format!("http://localhost:{}", listener.local_addr().map_err(Error::new)?.port());
+        let listener = TcpListener::bind(("127.0.0.1", options.port))
+            .await
+            .map_err(Error::new)?;
+        let url = format!(
+            "http://localhost:{}",
+            listener.local_addr().map_err(Error::new)?.port()
+        );
         let config = Config::read(|name| lookup(name).or_else(|| default(name, &url))).map_err(Error::new)?;
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let ingredients = Ingredients { clock: clock.clone(), entropy, config, data: options.data, patience: PATIENCE };
+        let ingredients = Ingredients {
+            clock: clock.clone(),
+            entropy,
+            config,
+            data: options.data,
+            patience: PATIENCE,
+        };
         let product = Arc::new(Product::start(ingredients).await?);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = vec![
@@ -68,7 +79,13 @@ impl Server {
             tasks.push(tokio::spawn(AppPlane::listen(&product.bus, clock)?.run()));
         }
         let table_endpoint = product.table.endpoint.clone();
-        Ok(Self { url, table_endpoint, stop, tasks, product })
+        Ok(Self {
+            url,
+            table_endpoint,
+            stop,
+            tasks,
+            product,
+        })
     }
 
     /// Ends open requests, delivers what is in the outbox, and stops.
@@ -97,7 +114,9 @@ fn default(name: &str, url: &str) -> Option<String> {
 }
 
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
-    let service = router.layer(from_fn(name_client)).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router
+        .layer(from_fn(name_client))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let until = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
@@ -107,8 +126,13 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
 }
 
 async fn name_client(mut request: Request, next: Next) -> Response {
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    request.extensions_mut().insert(ClientAddress(address.unwrap_or_default()));
+    let address = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip().to_string());
+    request
+        .extensions_mut()
+        .insert(ClientAddress(address.unwrap_or_default()));
     next.run(request).await
 }
 

@@ -24,7 +24,12 @@ impl Entity for AuditLine {
 
 impl Store {
     /// Lists what was done to a tenant. The trail is kept by months; a page that reaches the end of one goes on in the next.
-    pub async fn list_audit(&self, scope: &TenantScope, request: &PageRequest, now: Timestamp) -> Result<Page<AuditEntry>, Error> {
+    pub async fn list_audit(
+        &self,
+        scope: &TenantScope,
+        request: &PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<AuditEntry>, Error> {
         let cursor_key = &self.shared.settings.cursor_key;
         let position = match &request.cursor {
             Some(cursor) => Some(cursor_key.open(&request.binding, cursor)?),
@@ -45,7 +50,10 @@ impl Store {
             let partition = key::audit_month(&scope.tenant_id().to_string(), &month.to_string());
             let behind = position.as_deref().filter(|_| items.is_empty());
             let wanted = limit + 1 - items.len();
-            items.extend(self.query(None, &partition, &all, behind, request.order, Some(wanted), true).await?);
+            items.extend(
+                self.query(None, &partition, &all, behind, request.order, Some(wanted), true)
+                    .await?,
+            );
             if items.len() > limit || month == end {
                 break;
             }
@@ -54,8 +62,13 @@ impl Store {
         let is_more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().and_then(|item| crate::entity::text_of(item, "sk"));
-        let next_cursor = last.filter(|_| is_more).map(|sk| cursor_key.seal(&request.binding, sk));
-        let items = items.into_iter().map(|item| AuditLine::from_item(item).map(|line| line.entry)).collect::<Result<_, _>>()?;
+        let next_cursor = last
+            .filter(|_| is_more)
+            .map(|sk| cursor_key.seal(&request.binding, sk));
+        let items = items
+            .into_iter()
+            .map(|item| AuditLine::from_item(item).map(|line| line.entry))
+            .collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
     }
 }
@@ -73,15 +86,30 @@ impl Month {
 
     /// From the beginning of a timestamp, which is how an entry's sort key begins.
     fn parse(text: &str) -> Option<Self> {
-        Some(Self { year: text.get(..4)?.parse().ok()?, month: text.get(5..7)?.parse().ok()? })
+        Some(Self {
+            year: text.get(..4)?.parse().ok()?,
+            month: text.get(5..7)?.parse().ok()?,
+        })
     }
 
     fn next(self, order: Order) -> Self {
         match (order, self.month) {
-            (Order::Ascending, 12) => Self { year: self.year + 1, month: 1 },
-            (Order::Ascending, month) => Self { month: month + 1, ..self },
-            (Order::Descending, 1) => Self { year: self.year - 1, month: 12 },
-            (Order::Descending, month) => Self { month: month - 1, ..self },
+            (Order::Ascending, 12) => Self {
+                year: self.year + 1,
+                month: 1,
+            },
+            (Order::Ascending, month) => Self {
+                month: month + 1,
+                ..self
+            },
+            (Order::Descending, 1) => Self {
+                year: self.year - 1,
+                month: 12,
+            },
+            (Order::Descending, month) => Self {
+                month: month - 1,
+                ..self
+            },
         }
     }
 }

@@ -52,15 +52,29 @@ const LONGEST_PAUSE_MS: u64 = 1_000;
 impl Store {
     /// The SDK's own retries are switched off: they know neither the request's deadline nor transaction conflicts.
     pub fn new(client: &Client, settings: Settings) -> Self {
-        let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
-        let shared = Shared { client: Client::from_conf(config), settings, meter: Meter::default() };
-        Self { shared: Arc::new(shared), deadline: None }
+        let config = client
+            .config()
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let shared = Shared {
+            client: Client::from_conf(config),
+            settings,
+            meter: Meter::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            deadline: None,
+        }
     }
 
     /// A handle whose calls together, retries included, stay within the configured patience from now on.
     #[must_use]
     pub fn for_request(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), deadline: Some(Instant::now() + self.shared.settings.patience) }
+        Self {
+            shared: Arc::clone(&self.shared),
+            deadline: Some(Instant::now() + self.shared.settings.patience),
+        }
     }
 
     /// What the calls of this store and its clones have cost.
@@ -70,7 +84,10 @@ impl Store {
 
     /// One cheap read, so that the connection stands before the first request comes.
     pub async fn warm_up(&self) -> Result<(), Error> {
-        let key = Key { pk: "WARM".to_owned(), sk: "UP".to_owned() };
+        let key = Key {
+            pk: "WARM".to_owned(),
+            sk: "UP".to_owned(),
+        };
         self.get_item(&key).await.map(|_| ())
     }
 
@@ -111,7 +128,9 @@ impl Store {
         E: ProvideErrorMetadata + Retryable + std::error::Error + Send + Sync + 'static,
     {
         self.meter().call();
-        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + self.shared.settings.patience);
+        let deadline = self
+            .deadline
+            .unwrap_or_else(|| Instant::now() + self.shared.settings.patience);
         let mut longest_pause_ms = FIRST_PAUSE_MS;
         loop {
             self.meter().attempt();
@@ -127,7 +146,10 @@ impl Store {
             if Instant::now() + pause >= deadline {
                 return Err(Failure::OutOfTime(Box::new(error)));
             }
-            tracing::debug!(error.code = error.code().unwrap_or("none"), "the table is busy; trying again");
+            tracing::debug!(
+                error.code = error.code().unwrap_or("none"),
+                "the table is busy; trying again"
+            );
             tokio::time::sleep(pause).await;
             longest_pause_ms = (longest_pause_ms * 2).min(LONGEST_PAUSE_MS);
         }

@@ -18,7 +18,11 @@ pub enum LeadState {
 impl LeadState {
     /// The state that a lead is in.
     pub fn of(lead: &Lead) -> Self {
-        if lead.is_verified() { Self::Verified } else { Self::Unverified }
+        if lead.is_verified() {
+            Self::Verified
+        } else {
+            Self::Unverified
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -42,25 +46,42 @@ impl Transaction {
 impl Store {
     /// How many tenants there are in each status: one call, however many there are.
     pub async fn count_tenants(&self) -> Result<BTreeMap<TenantStatus, u64>, Error> {
-        let counts = self.read_counts(&key::count_of_tenants(TenantStatus::Active, 0).pk).await?;
-        Ok(TenantStatus::ALL.map(|status| (status, sum(&counts, status.name()))).into())
+        let counts = self
+            .read_counts(&key::count_of_tenants(TenantStatus::Active, 0).pk)
+            .await?;
+        Ok(TenantStatus::ALL
+            .map(|status| (status, sum(&counts, status.name())))
+            .into())
     }
 
     /// How many leads there are that are verified, and that are not.
     pub async fn count_leads(&self) -> Result<[(LeadState, u64); 2], Error> {
-        let counts = self.read_counts(&key::count_of_leads(LeadState::Verified, 0).pk).await?;
+        let counts = self
+            .read_counts(&key::count_of_leads(LeadState::Verified, 0).pk)
+            .await?;
         Ok([LeadState::Verified, LeadState::Unverified].map(|state| (state, sum(&counts, state.name()))))
     }
 
     async fn read_counts(&self, partition: &str) -> Result<Vec<(String, i64)>, Error> {
         let all = (" ".to_owned(), LAST.to_owned());
-        let items = self.query(None, partition, &all, None, Order::Ascending, None, true).await?;
-        let count = |item| Some((text_of(item, "sk")?.split('#').next()?.to_owned(), number_of(item, "n")?));
+        let items = self
+            .query(None, partition, &all, None, Order::Ascending, None, true)
+            .await?;
+        let count = |item| {
+            Some((
+                text_of(item, "sk")?.split('#').next()?.to_owned(),
+                number_of(item, "n")?,
+            ))
+        };
         Ok(items.iter().filter_map(count).collect())
     }
 }
 
 fn sum(counts: &[(String, i64)], name: &str) -> u64 {
-    let total: i64 = counts.iter().filter(|(counted, _)| counted == name).map(|(_, n)| n).sum();
+    let total: i64 = counts
+        .iter()
+        .filter(|(counted, _)| counted == name)
+        .map(|(_, n)| n)
+        .sum();
     u64::try_from(total).unwrap_or_default()
 }

@@ -34,7 +34,11 @@ impl CursorKey {
         let (tag, position) = rest.split_at_checked(TAG_LEN).ok_or(Error::InvalidCursor)?;
         let position = std::str::from_utf8(position).map_err(|_| Error::InvalidCursor)?;
         let is_ours = version == VERSION && bool::from(self.tag(binding, position).ct_eq(tag));
-        if is_ours { Ok(position.to_owned()) } else { Err(Error::InvalidCursor) }
+        if is_ours {
+            Ok(position.to_owned())
+        } else {
+            Err(Error::InvalidCursor)
+        }
     }
 
     fn tag(&self, binding: &str, position: &str) -> [u8; TAG_LEN] {
@@ -60,9 +64,18 @@ mod tests {
 
         let cursor = key.seal("operator:ada|tenants|desc", "2026-01-01#x");
 
-        assert_eq!(key.open("operator:ada|tenants|desc", &cursor).expect("opens"), "2026-01-01#x");
-        assert!(matches!(key.open("operator:bob|tenants|desc", &cursor), Err(Error::InvalidCursor)));
-        assert!(matches!(CursorKey::new([8; 32]).open("operator:ada|tenants|desc", &cursor), Err(Error::InvalidCursor)));
+        assert_eq!(
+            key.open("operator:ada|tenants|desc", &cursor).expect("opens"),
+            "2026-01-01#x"
+        );
+        assert!(matches!(
+            key.open("operator:bob|tenants|desc", &cursor),
+            Err(Error::InvalidCursor)
+        ));
+        assert!(matches!(
+            CursorKey::new([8; 32]).open("operator:ada|tenants|desc", &cursor),
+            Err(Error::InvalidCursor)
+        ));
     }
 
     #[test]
@@ -70,9 +83,19 @@ mod tests {
         let key = CursorKey::new([7; 32]);
         let cursor = key.seal("list", "position");
 
-        for bad in ["", "A", "!!", &cursor[1..], &format!("{cursor}AA"), &cursor.replace('A', "B")] {
+        for bad in [
+            "",
+            "A",
+            "!!",
+            &cursor[1..],
+            &format!("{cursor}AA"),
+            &cursor.replace('A', "B"),
+        ] {
             if bad != cursor {
-                assert!(matches!(key.open("list", bad), Err(Error::InvalidCursor)), "{bad}");
+                assert!(
+                    matches!(key.open("list", bad), Err(Error::InvalidCursor)),
+                    "{bad}"
+                );
             }
         }
     }

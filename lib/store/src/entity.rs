@@ -18,7 +18,12 @@ pub(crate) trait Entity: Serialize + DeserializeOwned {
     /// The item: the entity's own attributes, its keys and its type.
     fn to_item(&self) -> Result<Item, Error> {
         let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(self).map_err(Error::internal)?;
-        let Keys { primary, gsi1, gsi2, ttl } = self.keys();
+        let Keys {
+            primary,
+            gsi1,
+            gsi2,
+            ttl,
+        } = self.keys();
         item.extend(primary.to_item());
         for ((_, pk, sk), key) in table::INDEXES.into_iter().zip([gsi1, gsi2]) {
             if let Some(key) = key {
@@ -27,7 +32,10 @@ pub(crate) trait Entity: Serialize + DeserializeOwned {
             }
         }
         if let Some(ttl) = ttl {
-            item.insert(table::TTL.to_owned(), AttributeValue::N(ttl.as_seconds().to_string()));
+            item.insert(
+                table::TTL.to_owned(),
+                AttributeValue::N(ttl.as_seconds().to_string()),
+            );
         }
         item.insert("type".to_owned(), AttributeValue::S(Self::TYPE.to_owned()));
         Ok(item)

@@ -46,13 +46,21 @@ impl Entity for IdempotencyRecord {
 
     fn keys(&self) -> Keys {
         let primary = key::idempotency(&self.caller, &self.key);
-        Keys { ttl: Some(self.created_at.plus_ms(LIFE_MS)), ..Keys::only(primary) }
+        Keys {
+            ttl: Some(self.created_at.plus_ms(LIFE_MS)),
+            ..Keys::only(primary)
+        }
     }
 }
 
 impl Store {
     /// Finds what an earlier request with this key was answered.
-    pub async fn find_idempotency_record(&self, caller: &str, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, Error> {
+    pub async fn find_idempotency_record(
+        &self,
+        caller: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, Error> {
         let found: Option<IdempotencyRecord> = self.get(&key::idempotency(caller, key)).await?;
         Ok(found.filter(|record| now < record.created_at.plus_ms(LIFE_MS)))
     }

@@ -28,7 +28,10 @@ pub struct CallbackKey {
 
 impl std::fmt::Debug for CallbackKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallbackKey").field("job_id", &self.job_id).field("spent_at", &self.spent_at).finish_non_exhaustive()
+        f.debug_struct("CallbackKey")
+            .field("job_id", &self.job_id)
+            .field("spent_at", &self.spent_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,7 +40,10 @@ impl Entity for Job {
 
     fn keys(&self) -> Keys {
         let gsi2 = self.is_open().then(|| key::open_jobs(self.id, self.deadline));
-        Keys { gsi2, ..Keys::only(key::job(self.tenant_id, self.id)) }
+        Keys {
+            gsi2,
+            ..Keys::only(key::job(self.tenant_id, self.id))
+        }
     }
 }
 
@@ -51,7 +57,10 @@ impl Entity for CallbackKey {
     const TYPE: &'static str = "callback_key";
 
     fn keys(&self) -> Keys {
-        Keys { ttl: Some(self.expires_at), ..Keys::only(key::callback_key(self.tenant_id, self.job_id)) }
+        Keys {
+            ttl: Some(self.expires_at),
+            ..Keys::only(key::callback_key(self.tenant_id, self.job_id))
+        }
     }
 }
 
@@ -76,7 +85,11 @@ impl Transaction {
 }
 
 fn modified(id: Id<Job>) -> DomainError {
-    Conflict::ModifiedConcurrently { kind: Kind::Job, id: id.to_string() }.into()
+    Conflict::ModifiedConcurrently {
+        kind: Kind::Job,
+        id: id.to_string(),
+    }
+    .into()
 }
 
 impl Store {

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use tenantry_domain::{AuditEntry, Contact, Email, Event, Id, Job, Lead, Tenant, TenantKey, TenantStatus, Text, Timestamp};
+use tenantry_domain::{
+    AuditEntry, Contact, Email, Event, Id, Job, Lead, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+};
 
 use crate::{LeadState, Rate};
 
@@ -58,7 +60,12 @@ impl Key {
 
 impl Keys {
     pub(crate) fn only(primary: Key) -> Self {
-        Self { primary, gsi1: None, gsi2: None, ttl: None }
+        Self {
+            primary,
+            gsi1: None,
+            gsi2: None,
+            ttl: None,
+        }
     }
 }
 
@@ -104,7 +111,10 @@ pub(crate) fn job(tenant: Id<Tenant>, id: Id<Job>) -> Key {
 
 /// Open jobs by deadline, for the watchdog.
 pub(crate) fn open_jobs(id: Id<Job>, deadline: Timestamp) -> Key {
-    Key::new(format!("JOBS#OPEN#{}", id.shard(LIST_SHARDS)), format!("{deadline}#{id}"))
+    Key::new(
+        format!("JOBS#OPEN#{}", id.shard(LIST_SHARDS)),
+        format!("{deadline}#{id}"),
+    )
 }
 
 /// The lead's copy in its tenant's partition, so that a tenant is read with its lead in one call.
@@ -145,7 +155,10 @@ pub(crate) fn outbox(id: Id<Event>) -> Key {
 
 /// Messages that were not delivered yet, by age.
 pub(crate) fn undelivered(id: Id<Event>, created_at: Timestamp) -> Key {
-    Key::new(format!("OUTBOX#UNDELIVERED#{}", id.shard(LIST_SHARDS)), by_time(created_at, id))
+    Key::new(
+        format!("OUTBOX#UNDELIVERED#{}", id.shard(LIST_SHARDS)),
+        by_time(created_at, id),
+    )
 }
 
 pub(crate) fn idempotency(caller: &str, key: &str) -> Key {

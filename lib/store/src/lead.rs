@@ -30,9 +30,19 @@ impl Entity for Lead {
 
     fn keys(&self) -> Keys {
         let (shard, sk) = (self.id.shard(LIST_SHARDS), key::by_time(self.created_at, self.id));
-        let gsi1 = Key { pk: key::leads_in(LeadState::of(self), shard), sk: sk.clone() };
-        let gsi2 = Key { pk: key::leads(shard), sk };
-        Keys { gsi1: Some(gsi1), gsi2: Some(gsi2), ..Keys::only(key::lead(self.id)) }
+        let gsi1 = Key {
+            pk: key::leads_in(LeadState::of(self), shard),
+            sk: sk.clone(),
+        };
+        let gsi2 = Key {
+            pk: key::leads(shard),
+            sk,
+        };
+        Keys {
+            gsi1: Some(gsi1),
+            gsi2: Some(gsi2),
+            ..Keys::only(key::lead(self.id))
+        }
     }
 }
 
@@ -46,7 +56,10 @@ impl Entity for LeadCode {
     const TYPE: &'static str = "lead_code";
 
     fn keys(&self) -> Keys {
-        Keys { ttl: Some(self.expires_at), ..Keys::only(key::lead_code(self.lead_id)) }
+        Keys {
+            ttl: Some(self.expires_at),
+            ..Keys::only(key::lead_code(self.lead_id))
+        }
     }
 }
 
@@ -61,7 +74,8 @@ impl Entity for LeadOfTenant {
 impl Transaction {
     /// Adds a lead that has just signed up.
     pub fn create_lead(&mut self, lead: &Lead) -> &mut Self {
-        self.create(lead, modified(lead.id)).count_lead(lead.id, LeadState::of(lead), 1)
+        self.create(lead, modified(lead.id))
+            .count_lead(lead.id, LeadState::of(lead), 1)
     }
 
     /// Puts the next version of a lead over the one it was made from, and over the copy that its tenant keeps.
@@ -77,14 +91,21 @@ impl Transaction {
             self.count_lead(after.id, was, -1).count_lead(after.id, is, 1);
         }
         if let Some(tenant) = after.tenant_id {
-            self.add(&LeadOfTenant { tenant, lead: after.clone() });
+            self.add(&LeadOfTenant {
+                tenant,
+                lead: after.clone(),
+            });
         }
         self
     }
 
     /// Gives the lead its one tenant; a race for it means that the lead has one already.
     pub fn onboard_lead(&mut self, before: &Lead, after: &Lead) -> &mut Self {
-        self.replace_lead_or(before, after, Conflict::LeadAlreadyOnboarded(after.id.to_string()).into())
+        self.replace_lead_or(
+            before,
+            after,
+            Conflict::LeadAlreadyOnboarded(after.id.to_string()).into(),
+        )
     }
 
     /// Goes on only while the lead is as it was read.
@@ -115,7 +136,11 @@ impl Transaction {
 }
 
 fn modified(id: Id<Lead>) -> DomainError {
-    Conflict::ModifiedConcurrently { kind: Kind::Lead, id: id.to_string() }.into()
+    Conflict::ModifiedConcurrently {
+        kind: Kind::Lead,
+        id: id.to_string(),
+    }
+    .into()
 }
 
 impl Store {
@@ -127,7 +152,9 @@ impl Store {
     /// Finds a lead and its present code, in one call.
     pub async fn find_lead_with_code(&self, id: Id<Lead>) -> Result<Option<(Lead, Option<LeadCode>)>, Error> {
         let all = (" ".to_owned(), LAST.to_owned());
-        let items = self.query(None, &key::lead(id).pk, &all, None, Order::Ascending, None, true).await?;
+        let items = self
+            .query(None, &key::lead(id).pk, &all, None, Order::Ascending, None, true)
+            .await?;
         let (mut lead, mut code) = (None, None);
         for item in items {
             match text_of(&item, "type") {
@@ -147,7 +174,12 @@ impl Store {
             None => (GSI2, shards.map(key::leads).collect()),
         };
         let range = time_range(filter.created_from, filter.created_before);
-        let list = List { index: Some(index), partitions, range, is_consistent: false };
+        let list = List {
+            index: Some(index),
+            partitions,
+            range,
+            is_consistent: false,
+        };
         self.page(&list, request).await
     }
 }
@@ -155,5 +187,8 @@ impl Store {
 /// The sort keys of a list by time, from an instant and up to but without another.
 pub(crate) fn time_range(from: Option<Timestamp>, before: Option<Timestamp>) -> (String, String) {
     // A sort key goes on behind the instant, so the instant alone stands before all that was made at it.
-    (from.map_or_else(|| " ".to_owned(), |at| at.to_string()), before.map_or_else(|| LAST.to_owned(), |at| at.to_string()))
+    (
+        from.map_or_else(|| " ".to_owned(), |at| at.to_string()),
+        before.map_or_else(|| LAST.to_owned(), |at| at.to_string()),
+    )
 }

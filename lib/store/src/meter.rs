@@ -33,7 +33,9 @@ pub(crate) enum Side {
 impl Meter {
     /// Everything spent so far.
     pub fn reading(&self) -> Usage {
-        let units = |milliunits: &AtomicU64| f64::from(u32::try_from(milliunits.load(Ordering::Relaxed)).unwrap_or(u32::MAX)) / 1000.0;
+        let units = |milliunits: &AtomicU64| {
+            f64::from(u32::try_from(milliunits.load(Ordering::Relaxed)).unwrap_or(u32::MAX)) / 1000.0
+        };
         Usage {
             calls: self.calls.load(Ordering::Relaxed),
             attempts: self.attempts.load(Ordering::Relaxed),
@@ -51,10 +53,21 @@ impl Meter {
     }
 
     pub(crate) fn spent<'a>(&self, side: Side, capacities: impl IntoIterator<Item = &'a ConsumedCapacity>) {
-        let units: f64 = capacities.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "capacity units are small and positive")]
+        let units: f64 = capacities
+            .into_iter()
+            .filter_map(ConsumedCapacity::capacity_units)
+            .sum();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "capacity units are small and positive"
+        )]
         let milliunits = (units * 1000.0).round() as u64;
-        let counter = if side == Side::Read { &self.read_milliunits } else { &self.write_milliunits };
+        let counter = if side == Side::Read {
+            &self.read_milliunits
+        } else {
+            &self.write_milliunits
+        };
         counter.fetch_add(milliunits, Ordering::Relaxed);
     }
 }

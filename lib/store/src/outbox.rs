@@ -58,7 +58,10 @@ impl Entity for OutboxMessage {
     const TYPE: &'static str = "outbox";
 
     fn keys(&self) -> Keys {
-        Keys { gsi2: Some(key::undelivered(self.id, self.created_at)), ..Keys::only(key::outbox(self.id)) }
+        Keys {
+            gsi2: Some(key::undelivered(self.id, self.created_at)),
+            ..Keys::only(key::outbox(self.id))
+        }
     }
 }
 
@@ -87,10 +90,15 @@ impl Store {
                     .await
                     .map_err(Failure::into_error)?;
                 self.meter().spent(Side::Read, output.consumed_capacity());
-                let items = output.responses.and_then(|mut tables| tables.remove(self.table())).unwrap_or_default();
+                let items = output
+                    .responses
+                    .and_then(|mut tables| tables.remove(self.table()))
+                    .unwrap_or_default();
                 let waiting = items.iter().filter(|item| item.contains_key("gsi2pk"));
                 undelivered.extend(waiting.filter_map(|item| Id::parse(text_of(item, "id")?).ok()));
-                let left = output.unprocessed_keys.and_then(|mut tables| tables.remove(self.table()));
+                let left = output
+                    .unprocessed_keys
+                    .and_then(|mut tables| tables.remove(self.table()));
                 keys = left.map(|left| left.keys).unwrap_or_default();
             }
         }
@@ -122,7 +130,9 @@ impl Store {
             }
             // Marked already, by a delivery that ran beside this one.
             Err(Failure::Final(error))
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
             {
                 Ok(())
             }

@@ -41,7 +41,10 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The same page of other things.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next_cursor: self.next_cursor,
+        }
     }
 }
 
@@ -65,12 +68,21 @@ impl Store {
         };
         let limit = usize::from(request.limit);
         let calls = list.partitions.iter().map(|partition| {
-            self.query(list.index, partition, &list.range, position.as_deref(), request.order, Some(limit + 1), list.is_consistent)
+            self.query(
+                list.index,
+                partition,
+                &list.range,
+                position.as_deref(),
+                request.order,
+                Some(limit + 1),
+                list.is_consistent,
+            )
         });
         let sort_key = list.sort_key();
         let mut items: Vec<(String, Item)> = Vec::new();
         for item in try_join_all(calls).await?.into_iter().flatten() {
-            let key = text_of(&item, sort_key).ok_or_else(|| Error::internal("an item without its sort key"))?;
+            let key =
+                text_of(&item, sort_key).ok_or_else(|| Error::internal("an item without its sort key"))?;
             items.push((key.to_owned(), item));
         }
         match request.order {
@@ -83,7 +95,10 @@ impl Store {
             Some((key, _)) if is_more => Some(cursor_key.seal(&request.binding, key)),
             _ => None,
         };
-        let items = items.into_iter().map(|(_, item)| E::from_item(item)).collect::<Result<_, _>>()?;
+        let items = items
+            .into_iter()
+            .map(|(_, item)| E::from_item(item))
+            .collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor })
     }
 
@@ -154,7 +169,12 @@ impl List {
     /// The items of one partition whose sort key begins with `prefix`, behind every id.
     pub(crate) fn of_partition(partition: String, prefix: &str) -> Self {
         let range = (prefix.to_owned(), format!("{prefix}{}", crate::key::LAST));
-        Self { index: None, partitions: vec![partition], range, is_consistent: true }
+        Self {
+            index: None,
+            partitions: vec![partition],
+            range,
+            is_consistent: true,
+        }
     }
 
     fn sort_key(&self) -> &'static str {
@@ -163,6 +183,8 @@ impl List {
 }
 
 fn key_names(index: Option<&str>) -> (&'static str, &'static str) {
-    let found = crate::table::INDEXES.into_iter().find(|(name, _, _)| Some(*name) == index);
+    let found = crate::table::INDEXES
+        .into_iter()
+        .find(|(name, _, _)| Some(*name) == index);
     found.map_or(crate::table::PRIMARY, |(_, pk, sk)| (pk, sk))
 }

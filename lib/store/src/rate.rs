@@ -56,16 +56,23 @@ impl Rate<'_> {
         let values = [
             (":one", AttributeValue::N("1".to_owned())),
             (":limit", AttributeValue::N(limit.to_string())),
-            (":ttl", AttributeValue::N(ends_at.plus_ms(WINDOW_MS).as_seconds().to_string())),
+            (
+                ":ttl",
+                AttributeValue::N(ends_at.plus_ms(WINDOW_MS).as_seconds().to_string()),
+            ),
             (":type", AttributeValue::S("rate".to_owned())),
         ];
         Charge {
             key: key::rate(self, window),
             update: "SET #ttl = :ttl, #type = :type ADD #n :one",
             condition: "attribute_not_exists(pk) OR #n < :limit",
-            names: names.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            names: names
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
             values: values.map(|(name, value)| (name.to_owned(), value)).into(),
-            refusal: DomainError::RateLimited { retry_after_s: u32::try_from((wait_ms + 999) / 1000).unwrap_or(60) },
+            refusal: DomainError::RateLimited {
+                retry_after_s: u32::try_from((wait_ms + 999) / 1000).unwrap_or(60),
+            },
         }
     }
 }
@@ -94,7 +101,9 @@ impl Store {
                 Ok(())
             }
             Err(Failure::Final(error))
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
             {
                 Err(charge.refusal.into())
             }

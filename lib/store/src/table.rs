@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::client::Waiters as _;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 
 use crate::Error;
@@ -34,7 +34,10 @@ pub async fn create_if_missing(client: &aws_sdk_dynamodb::Client, name: &str) ->
                 .build()
                 .map_err(Error::internal)?,
         );
-    for attribute in [PRIMARY.0, PRIMARY.1].into_iter().chain(INDEXES.iter().flat_map(|(_, pk, sk)| [*pk, *sk])) {
+    for attribute in [PRIMARY.0, PRIMARY.1]
+        .into_iter()
+        .chain(INDEXES.iter().flat_map(|(_, pk, sk)| [*pk, *sk]))
+    {
         let definition = AttributeDefinition::builder()
             .attribute_name(attribute)
             .attribute_type(ScalarAttributeType::S)
@@ -53,7 +56,13 @@ pub async fn create_if_missing(client: &aws_sdk_dynamodb::Client, name: &str) ->
     }
     match create.send().await {
         Ok(_) => {}
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => return Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|e| e.is_resource_in_use_exception()) =>
+        {
+            return Ok(());
+        }
         Err(error) => return Err(Error::internal(error)),
     }
     client
@@ -62,7 +71,11 @@ pub async fn create_if_missing(client: &aws_sdk_dynamodb::Client, name: &str) ->
         .wait(std::time::Duration::from_secs(10))
         .await
         .map_err(Error::internal)?;
-    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build().map_err(Error::internal)?;
+    let ttl = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(TTL)
+        .build()
+        .map_err(Error::internal)?;
     client
         .update_time_to_live()
         .table_name(name)
@@ -76,6 +89,12 @@ pub async fn create_if_missing(client: &aws_sdk_dynamodb::Client, name: &str) ->
 fn key_schema((pk, sk): (&str, &str)) -> Result<Vec<KeySchemaElement>, Error> {
     [(pk, KeyType::Hash), (sk, KeyType::Range)]
         .into_iter()
-        .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(Error::internal))
+        .map(|(name, kind)| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+                .map_err(Error::internal)
+        })
         .collect()
 }

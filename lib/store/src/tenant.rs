@@ -1,7 +1,7 @@
 use futures_util::future::try_join_all;
 use tenantry_domain::{
-    Conflict, Contact, Error as DomainError, Id, Job, Kind, Lead, Resource, Tenant, TenantKey, TenantScope, TenantStatus,
-    Timestamp,
+    Conflict, Contact, Error as DomainError, Id, Job, Kind, Lead, Resource, Tenant, TenantKey, TenantScope,
+    TenantStatus, Timestamp,
 };
 
 use crate::entity::{Entity, Versioned, text_of};
@@ -46,9 +46,19 @@ impl Entity for Tenant {
 
     fn keys(&self) -> Keys {
         let (shard, sk) = (self.id.shard(LIST_SHARDS), key::by_time(self.created_at, self.id));
-        let gsi1 = Key { pk: key::tenants_in(self.status, shard), sk: sk.clone() };
-        let gsi2 = Key { pk: key::tenants(shard), sk };
-        Keys { gsi1: Some(gsi1), gsi2: Some(gsi2), ..Keys::only(key::tenant(self.id)) }
+        let gsi1 = Key {
+            pk: key::tenants_in(self.status, shard),
+            sk: sk.clone(),
+        };
+        let gsi2 = Key {
+            pk: key::tenants(shard),
+            sk,
+        };
+        Keys {
+            gsi1: Some(gsi1),
+            gsi2: Some(gsi2),
+            ..Keys::only(key::tenant(self.id))
+        }
     }
 }
 
@@ -70,7 +80,11 @@ impl Entity for Resource {
     const TYPE: &'static str = "resource";
 
     fn keys(&self) -> Keys {
-        Keys::only(key::resource(self.tenant_id, &self.kind, &self.external_identifier))
+        Keys::only(key::resource(
+            self.tenant_id,
+            &self.kind,
+            &self.external_identifier,
+        ))
     }
 }
 
@@ -85,24 +99,39 @@ impl Transaction {
     }
 
     /// Puts the next version of a tenant over the one it was made from; `conflict` says what it means when that is gone.
-    pub fn replace_tenant(&mut self, scope: &TenantScope, before: &Tenant, after: &Tenant, conflict: DomainError) -> &mut Self {
+    pub fn replace_tenant(
+        &mut self,
+        scope: &TenantScope,
+        before: &Tenant,
+        after: &Tenant,
+        conflict: DomainError,
+    ) -> &mut Self {
         debug_assert_eq!(scope.tenant_id(), after.id, "another tenant");
         self.replace(after, conflict);
         if before.status != after.status {
-            self.count_tenant(after.id, before.status, -1).count_tenant(after.id, after.status, 1);
+            self.count_tenant(after.id, before.status, -1)
+                .count_tenant(after.id, after.status, 1);
         }
         self
     }
 
     /// Puts a resource of the tenant, over an earlier report of the same one.
     pub fn put_resource(&mut self, scope: &TenantScope, resource: &Resource) -> &mut Self {
-        debug_assert_eq!(scope.tenant_id(), resource.tenant_id, "a resource of another tenant");
+        debug_assert_eq!(
+            scope.tenant_id(),
+            resource.tenant_id,
+            "a resource of another tenant"
+        );
         self.add(resource)
     }
 }
 
 fn modified(id: Id<Tenant>) -> DomainError {
-    Conflict::ModifiedConcurrently { kind: Kind::Tenant, id: id.to_string() }.into()
+    Conflict::ModifiedConcurrently {
+        kind: Kind::Tenant,
+        id: id.to_string(),
+    }
+    .into()
 }
 
 impl Store {
@@ -113,19 +142,25 @@ impl Store {
     }
 
     /// Finds the tenant with its lead, contacts and resources, in one call.
-    pub async fn find_tenant_with_relations(&self, scope: &TenantScope) -> Result<Option<TenantParts>, Error> {
+    pub async fn find_tenant_with_relations(
+        &self,
+        scope: &TenantScope,
+    ) -> Result<Option<TenantParts>, Error> {
         self.find_parts(scope, &format!("{TENANT_PREFIX}#{LAST}")).await
     }
 
     /// Finds the tenant with its contacts, jobs and callback keys, in one call.
     pub async fn find_tenant_with_jobs(&self, scope: &TenantScope) -> Result<Option<TenantParts>, Error> {
-        self.find_parts(scope, &format!("{}{LAST}", key::JOB_PREFIX)).await
+        self.find_parts(scope, &format!("{}{LAST}", key::JOB_PREFIX))
+            .await
     }
 
     async fn find_parts(&self, scope: &TenantScope, last: &str) -> Result<Option<TenantParts>, Error> {
         let partition = key::tenant(scope.tenant_id()).pk;
         let range = (TENANT_PREFIX.to_owned(), last.to_owned());
-        let items = self.query(None, &partition, &range, None, Order::Ascending, None, true).await?;
+        let items = self
+            .query(None, &partition, &range, None, Order::Ascending, None, true)
+            .await?;
         let mut tenant = None;
         let (mut lead, mut contacts, mut resources) = (None, Vec::new(), Vec::new());
         let (mut jobs, mut callback_keys) = (Vec::new(), Vec::new());
@@ -141,7 +176,14 @@ impl Store {
             }
         }
         let tenant = tenant.filter(|tenant| scope.covers(tenant));
-        Ok(tenant.map(|tenant| TenantParts { tenant, lead, contacts, resources, jobs, callback_keys }))
+        Ok(tenant.map(|tenant| TenantParts {
+            tenant,
+            lead,
+            contacts,
+            resources,
+            jobs,
+            callback_keys,
+        }))
     }
 
     /// Reads the relations of several tenants: one call a tenant, side by side.
@@ -151,7 +193,11 @@ impl Store {
     }
 
     /// Lists tenants by the time they were made.
-    pub async fn list_tenants(&self, filter: &TenantFilter, request: &PageRequest) -> Result<Page<Tenant>, Error> {
+    pub async fn list_tenants(
+        &self,
+        filter: &TenantFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Tenant>, Error> {
         if let Some(key) = &filter.key {
             return self.list_tenant_with_key(key, filter).await;
         }
@@ -161,18 +207,30 @@ impl Store {
             None => (GSI2, shards.map(key::tenants).collect()),
         };
         let range = time_range(filter.created_from, filter.created_before);
-        let list = List { index: Some(index), partitions, range, is_consistent: false };
+        let list = List {
+            index: Some(index),
+            partitions,
+            range,
+            is_consistent: false,
+        };
         self.page(&list, request).await
     }
 
     /// A key names one tenant: it is found through its marker.
-    async fn list_tenant_with_key(&self, key: &TenantKey, filter: &TenantFilter) -> Result<Page<Tenant>, Error> {
+    async fn list_tenant_with_key(
+        &self,
+        key: &TenantKey,
+        filter: &TenantFilter,
+    ) -> Result<Page<Tenant>, Error> {
         let mut items = Vec::new();
         if let Some(id) = self.find_owner_of_key(key).await? {
             let found: Option<Tenant> = self.get(&key::tenant(id)).await?;
             items.extend(found.filter(|tenant| filter.admits(tenant)));
         }
-        Ok(Page { items, next_cursor: None })
+        Ok(Page {
+            items,
+            next_cursor: None,
+        })
     }
 
     /// Finds the tenant that has the key, or keeps it reserved.
@@ -182,7 +240,11 @@ impl Store {
     }
 
     /// Lists what provisioning made for the tenant.
-    pub async fn list_resources(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Resource>, Error> {
+    pub async fn list_resources(
+        &self,
+        scope: &TenantScope,
+        request: &PageRequest,
+    ) -> Result<Page<Resource>, Error> {
         let list = List::of_partition(key::tenant(scope.tenant_id()).pk, RESOURCE_PREFIX);
         self.page(&list, request).await
     }
@@ -192,6 +254,8 @@ impl TenantFilter {
     fn admits(&self, tenant: &Tenant) -> bool {
         self.status.is_none_or(|status| tenant.status == status)
             && self.created_from.is_none_or(|from| tenant.created_at >= from)
-            && self.created_before.is_none_or(|before| tenant.created_at < before)
+            && self
+                .created_before
+                .is_none_or(|before| tenant.created_at < before)
     }
 }

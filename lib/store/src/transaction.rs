@@ -57,7 +57,11 @@ impl Transaction {
 
     /// Puts what is not there yet.
     pub(crate) fn create<E: Entity>(&mut self, entity: &E, conflict: DomainError) -> &mut Self {
-        self.put(entity, Some(("attribute_not_exists(pk)", None)), Refusal::Means(conflict))
+        self.put(
+            entity,
+            Some(("attribute_not_exists(pk)", None)),
+            Refusal::Means(conflict),
+        )
     }
 
     /// Puts what has a fresh random id: nothing can be there.
@@ -68,7 +72,11 @@ impl Transaction {
     /// Puts the next version over the one it was made from.
     pub(crate) fn replace<E: Versioned>(&mut self, entity: &E, conflict: DomainError) -> &mut Self {
         let before = AttributeValue::N((entity.version() - 1).to_string());
-        self.put(entity, Some(("version = :before", Some(before))), Refusal::Means(conflict))
+        self.put(
+            entity,
+            Some(("version = :before", Some(before))),
+            Refusal::Means(conflict),
+        )
     }
 
     /// Deletes the version that was read.
@@ -95,7 +103,13 @@ impl Transaction {
     }
 
     /// Deletes an item if an attribute has this value.
-    pub(crate) fn delete_if(&mut self, key: &Key, attribute: &str, value: &str, refusal: DomainError) -> &mut Self {
+    pub(crate) fn delete_if(
+        &mut self,
+        key: &Key,
+        attribute: &str,
+        value: &str,
+        refusal: DomainError,
+    ) -> &mut Self {
         let delete = Delete::builder()
             .set_key(Some(key.to_item()))
             .condition_expression("#attribute = :value")
@@ -105,7 +119,12 @@ impl Transaction {
     }
 
     /// Makes a value the owner's, unless it is somebody else's.
-    pub fn reserve(&mut self, unique: &Unique<'_>, owner: &str, conflict: impl Into<DomainError>) -> &mut Self {
+    pub fn reserve(
+        &mut self,
+        unique: &Unique<'_>,
+        owner: &str,
+        conflict: impl Into<DomainError>,
+    ) -> &mut Self {
         let put = Put::builder()
             .set_item(Some(key::unique(unique).to_item()))
             .item("owner", AttributeValue::S(owner.to_owned()))
@@ -127,7 +146,12 @@ impl Transaction {
     }
 
     /// Goes on only while nobody but the owner has the value.
-    pub fn check_free(&mut self, unique: &Unique<'_>, owner: &str, conflict: impl Into<DomainError>) -> &mut Self {
+    pub fn check_free(
+        &mut self,
+        unique: &Unique<'_>,
+        owner: &str,
+        conflict: impl Into<DomainError>,
+    ) -> &mut Self {
         let check = ConditionCheck::builder()
             .set_key(Some(key::unique(unique).to_item()))
             .condition_expression("attribute_not_exists(pk) OR #owner = :owner")
@@ -150,7 +174,10 @@ impl Transaction {
 
     /// Writes a line into the audit trail of a lead or tenant.
     pub fn audit(&mut self, subject: impl std::fmt::Display, entry: &AuditEntry) -> &mut Self {
-        let line = crate::audit::AuditLine { subject: subject.to_string(), entry: entry.clone() };
+        let line = crate::audit::AuditLine {
+            subject: subject.to_string(),
+            entry: entry.clone(),
+        };
         self.add(&line)
     }
 
@@ -162,7 +189,9 @@ impl Transaction {
     /// Remembers the answer under the request's idempotency key. A transaction that holds this step comes first:
     /// when it was carried out before, that is what the caller needs to hear.
     pub fn remember(&mut self, record: &IdempotencyRecord) -> &mut Self {
-        let refusal = Refusal::Repeated { fingerprint: record.fingerprint.clone() };
+        let refusal = Refusal::Repeated {
+            fingerprint: record.fingerprint.clone(),
+        };
         self.put(record, Some(("attribute_not_exists(pk)", None)), refusal);
         if let Some(step) = self.steps.pop() {
             self.steps.insert(0, step);
@@ -205,20 +234,64 @@ impl Transaction {
         self.push_put(put, refusal)
     }
 
-    fn push_put(&mut self, put: aws_sdk_dynamodb::types::builders::PutBuilder, refusal: Refusal) -> &mut Self {
-        self.push(|table| Ok(TransactWriteItem::builder().put(put.table_name(table).build()?).build()), refusal)
+    fn push_put(
+        &mut self,
+        put: aws_sdk_dynamodb::types::builders::PutBuilder,
+        refusal: Refusal,
+    ) -> &mut Self {
+        self.push(
+            |table| {
+                Ok(TransactWriteItem::builder()
+                    .put(put.table_name(table).build()?)
+                    .build())
+            },
+            refusal,
+        )
     }
 
-    fn check(&mut self, check: aws_sdk_dynamodb::types::builders::ConditionCheckBuilder, refusal: Refusal) -> &mut Self {
-        self.push(|table| Ok(TransactWriteItem::builder().condition_check(check.table_name(table).build()?).build()), refusal)
+    fn check(
+        &mut self,
+        check: aws_sdk_dynamodb::types::builders::ConditionCheckBuilder,
+        refusal: Refusal,
+    ) -> &mut Self {
+        self.push(
+            |table| {
+                Ok(TransactWriteItem::builder()
+                    .condition_check(check.table_name(table).build()?)
+                    .build())
+            },
+            refusal,
+        )
     }
 
-    fn update(&mut self, update: aws_sdk_dynamodb::types::builders::UpdateBuilder, refusal: Refusal) -> &mut Self {
-        self.push(|table| Ok(TransactWriteItem::builder().update(update.table_name(table).build()?).build()), refusal)
+    fn update(
+        &mut self,
+        update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
+        refusal: Refusal,
+    ) -> &mut Self {
+        self.push(
+            |table| {
+                Ok(TransactWriteItem::builder()
+                    .update(update.table_name(table).build()?)
+                    .build())
+            },
+            refusal,
+        )
     }
 
-    fn delete(&mut self, delete: aws_sdk_dynamodb::types::builders::DeleteBuilder, refusal: Refusal) -> &mut Self {
-        self.push(|table| Ok(TransactWriteItem::builder().delete(delete.table_name(table).build()?).build()), refusal)
+    fn delete(
+        &mut self,
+        delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
+        refusal: Refusal,
+    ) -> &mut Self {
+        self.push(
+            |table| {
+                Ok(TransactWriteItem::builder()
+                    .delete(delete.table_name(table).build()?)
+                    .build())
+            },
+            refusal,
+        )
     }
 
     fn push(
@@ -244,8 +317,13 @@ impl Store {
         if let Some(error) = failure {
             return Err(error);
         }
-        debug_assert!(steps.len() <= MAX_STEPS, "a transaction has {} steps", steps.len());
-        let (mut actions, refusals): (Vec<_>, Vec<_>) = steps.into_iter().map(|step| (step.action, step.refusal)).unzip();
+        debug_assert!(
+            steps.len() <= MAX_STEPS,
+            "a transaction has {} steps",
+            steps.len()
+        );
+        let (mut actions, refusals): (Vec<_>, Vec<_>) =
+            steps.into_iter().map(|step| (step.action, step.refusal)).unzip();
         for action in &mut actions {
             name_table(action, self.table());
         }
@@ -266,7 +344,9 @@ impl Store {
                 self.meter().spent(Side::Write, output.consumed_capacity());
                 Ok(())
             }
-            Err(Failure::Final(error)) => Err(refusal_of(&error, refusals).unwrap_or_else(|| Error::internal(error))),
+            Err(Failure::Final(error)) => {
+                Err(refusal_of(&error, refusals).unwrap_or_else(|| Error::internal(error)))
+            }
             Err(failure @ Failure::OutOfTime(_)) => Err(failure.into_error()),
         }
     }
@@ -294,9 +374,15 @@ fn name_table(action: &mut TransactWriteItem, table: &str) {
 }
 
 /// What the first step whose condition failed says that means.
-fn refusal_of(error: &SdkError<TransactWriteItemsError, HttpResponse>, refusals: Vec<Refusal>) -> Option<Error> {
+fn refusal_of(
+    error: &SdkError<TransactWriteItemsError, HttpResponse>,
+    refusals: Vec<Refusal>,
+) -> Option<Error> {
     let reasons = reasons_of(error.as_service_error()?);
-    let (reason, refusal) = reasons.iter().zip(refusals).find(|(reason, _)| reason.code() == Some(CONDITION))?;
+    let (reason, refusal) = reasons
+        .iter()
+        .zip(refusals)
+        .find(|(reason, _)| reason.code() == Some(CONDITION))?;
     Some(match refusal {
         Refusal::Means(error) => Error::Refused(error),
         Refusal::Repeated { fingerprint } => repeated(reason.item(), &fingerprint),
@@ -328,7 +414,15 @@ fn reasons_of(error: &TransactWriteItemsError) -> &[CancellationReason] {
 impl Retryable for TransactWriteItemsError {
     /// A transaction that met another one, or a throttled partition, may go through next time, unless a condition failed as well.
     fn may_pass(&self) -> bool {
-        let has = |codes: &[&str]| reasons_of(self).iter().any(|reason| reason.code().is_some_and(|code| codes.contains(&code)));
-        has(&["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]) && !has(&[CONDITION])
+        let has = |codes: &[&str]| {
+            reasons_of(self)
+                .iter()
+                .any(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
+        };
+        has(&[
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ]) && !has(&[CONDITION])
     }
 }

@@ -35,7 +35,14 @@ pub struct Answer {
 impl<'a> Call<'a> {
     pub(crate) fn new(app: &'a TestApp, method: Method, path: &str) -> Self {
         let (headers, address) = (HeaderMap::new(), "203.0.113.7".to_owned());
-        Self { app, method, path: path.to_owned(), headers, body: Vec::new(), address }
+        Self {
+            app,
+            method,
+            path: path.to_owned(),
+            headers,
+            body: Vec::new(),
+            address,
+        }
     }
 
     /// Sends a bearer token along.
@@ -46,13 +53,17 @@ impl<'a> Call<'a> {
     /// Sends a header along.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("tests name valid headers");
-        self.headers.append(name, HeaderValue::from_str(value).expect("tests send valid header values"));
+        self.headers.append(
+            name,
+            HeaderValue::from_str(value).expect("tests send valid header values"),
+        );
         self
     }
 
     /// Sends a JSON body along.
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json").body(body.to_string())
+        self.header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     /// Sends a body along as it is.
@@ -74,14 +85,28 @@ impl<'a> Call<'a> {
         if let Some(headers) = request.headers_mut() {
             *headers = self.headers;
         }
-        let mut request = request.body(Body::from(self.body)).expect("tests call valid paths");
+        let mut request = request
+            .body(Body::from(self.body))
+            .expect("tests call valid paths");
         request.extensions_mut().insert(ClientAddress(self.address));
-        let response = self.app.product.router.clone().oneshot(request).await.expect("the router answers everything");
+        let response = self
+            .app
+            .product
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router answers everything");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("bodies are complete").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap_or_default();
         let usage = self.app.product.edge.app.store.meter().reading().since(before);
-        Answer { status: parts.status, headers: parts.headers, text, usage }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+            usage,
+        }
     }
 }
 
@@ -94,7 +119,9 @@ impl Answer {
     /// A member of the body, as text.
     pub fn text_at(&self, pointer: &str) -> String {
         let json = self.json();
-        let value = json.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {json}"));
+        let value = json
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("no {pointer} in {json}"));
         value.as_str().map_or_else(|| value.to_string(), str::to_owned)
     }
 
@@ -114,7 +141,10 @@ impl Answer {
         let answer = self.expect(status);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert_eq!(answer.text_at("/code"), code);
-        assert_eq!(answer.text_at("/instance"), answer.header("x-request-id").unwrap_or_default());
+        assert_eq!(
+            answer.text_at("/instance"),
+            answer.header("x-request-id").unwrap_or_default()
+        );
         answer
     }
 
@@ -123,6 +153,9 @@ impl Answer {
         let json = self.json();
         let errors = json["errors"].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        errors.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect()
+        errors
+            .iter()
+            .map(|error| (text(&error["pointer"]), text(&error["code"])))
+            .collect()
     }
 }

@@ -9,6 +9,9 @@ use tenantry_local::{Ingredients, Product, ReceivedMail, Subject};
 
 use crate::{Call, SeededEntropy, TestClock};
 
+/// Long enough for fifty callers at once on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The whole product, with a clock and chance of its own.
 pub struct TestApp {
     /// The product.
@@ -27,6 +30,11 @@ impl TestApp {
 
     /// With settings that a test changes.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_patient(PATIENCE, change).await
+    }
+
+    /// With a table that is given up on after this time.
+    pub async fn start_patient(patience: Duration, change: impl FnOnce(&mut Config)) -> Self {
         let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SeededEntropy::default()));
         let mut config = Config::read(|name| match name {
             "API_URL" => Some("https://api.example.com".to_owned()),
@@ -40,10 +48,14 @@ impl TestApp {
             entropy: Arc::clone(&entropy) as _,
             config,
             data: None,
-            patience: Duration::from_secs(20),
+            patience,
         };
         let product = Product::start(ingredients).await.expect("the product starts");
-        Self { product, clock, entropy }
+        Self {
+            product,
+            clock,
+            entropy,
+        }
     }
 
     /// A GET.
@@ -68,7 +80,11 @@ impl TestApp {
 
     /// Any method.
     pub fn call(&self, method: &str, path: &str) -> Call<'_> {
-        Call::new(self, Method::from_bytes(method.as_bytes()).expect("tests name valid methods"), path)
+        Call::new(
+            self,
+            Method::from_bytes(method.as_bytes()).expect("tests name valid methods"),
+            path,
+        )
     }
 
     /// The token of an operator with every permission.
@@ -78,20 +94,33 @@ impl TestApp {
 
     /// The token of an operator with these permissions.
     pub fn operator_with(&self, permissions: impl IntoIterator<Item = Permission>) -> String {
-        let permissions = permissions.into_iter().map(|permission| permission.name().to_owned()).collect();
+        let permissions = permissions
+            .into_iter()
+            .map(|permission| permission.name().to_owned())
+            .collect();
         self.token(&Subject::Operator { permissions })
     }
 
     /// The token of a member of the tenant with every permission that members can have.
     pub fn member(&self, tenant_id: &str) -> String {
-        self.member_with(tenant_id, Permission::all().filter(|permission| permission.scope() == Scope::Tenant))
+        self.member_with(
+            tenant_id,
+            Permission::all().filter(|permission| permission.scope() == Scope::Tenant),
+        )
     }
 
     /// The token of a member of the tenant with these permissions.
     pub fn member_with(&self, tenant_id: &str, permissions: impl IntoIterator<Item = Permission>) -> String {
-        let permissions = permissions.into_iter().map(|permission| permission.name().to_owned()).collect();
+        let permissions = permissions
+            .into_iter()
+            .map(|permission| permission.name().to_owned())
+            .collect();
         let user_id = Id::<User>::new(self.clock.now(), &*self.entropy).to_string();
-        self.token(&Subject::Member { tenant_id: tenant_id.to_owned(), user_id, permissions })
+        self.token(&Subject::Member {
+            tenant_id: tenant_id.to_owned(),
+            user_id,
+            permissions,
+        })
     }
 
     /// The id of a tenant that does not exist.
@@ -100,7 +129,10 @@ impl TestApp {
     }
 
     fn token(&self, subject: &Subject) -> String {
-        self.product.issuer.token(subject, self.clock.now()).expect("the local issuer signs")
+        self.product
+            .issuer
+            .token(subject, self.clock.now())
+            .expect("the local issuer signs")
     }
 
     /// Lets the relay deliver everything that is in the outbox.
@@ -122,13 +154,30 @@ impl TestApp {
 
     /// The events of one type.
     pub async fn events_of(&self, detail_type: &str) -> Vec<Value> {
-        self.events().await.into_iter().filter(|event| event["detail-type"] == detail_type).collect()
+        self.events()
+            .await
+            .into_iter()
+            .filter(|event| event["detail-type"] == detail_type)
+            .collect()
     }
 
     /// Every item of the table; for tests that ask whether a request changed anything.
-    pub async fn items(&self) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
-        let scan = self.product.table.client.scan().table_name(tenantry_local::TABLE).consistent_read(true);
-        let mut items = scan.send().await.expect("the table can be read").items.unwrap_or_default();
+    pub async fn items(
+        &self,
+    ) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        let scan = self
+            .product
+            .table
+            .client
+            .scan()
+            .table_name(tenantry_local::TABLE)
+            .consistent_read(true);
+        let mut items = scan
+            .send()
+            .await
+            .expect("the table can be read")
+            .items
+            .unwrap_or_default();
         items.sort_by_key(|item| format!("{:?} {:?}", item.get("pk"), item.get("sk")));
         items
     }

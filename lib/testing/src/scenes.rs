@@ -60,9 +60,17 @@ impl TestApp {
     /// Signs a lead up and reads its mail.
     pub async fn sign_up(&self, email: &str) -> SignedUp {
         // A client of its own, so that scenes do not use up the test's rate limit.
-        let answer = self.post("/leads").from("198.51.100.1").json(&Self::new_lead(email)).send().await;
+        let answer = self
+            .post("/leads")
+            .from("198.51.100.1")
+            .json(&Self::new_lead(email))
+            .send()
+            .await;
         let id = answer.expect(201).text_at("/id");
-        SignedUp { code: self.last_code().await, id }
+        SignedUp {
+            code: self.last_code().await,
+            id,
+        }
     }
 
     /// The code in the mail that came last.
@@ -70,40 +78,71 @@ impl TestApp {
         let mails = self.mails().await;
         let text = &mails.last().expect("a mail came").text;
         let start = text.find("tlc_").expect("the mail has a code");
-        text[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect()
+        text[start..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))
+            .collect()
     }
 
     /// Signs a lead up and proves its address.
     pub async fn verified_lead(&self, email: &str) -> VerifiedLead {
         let SignedUp { id, code } = self.sign_up(email).await;
-        let answer = self.post(&format!("/leads/{id}/verify")).from("198.51.100.2").bearer(&code).send().await;
-        VerifiedLead { token: answer.expect(200).text_at("/token"), id }
+        let answer = self
+            .post(&format!("/leads/{id}/verify"))
+            .from("198.51.100.2")
+            .bearer(&code)
+            .send()
+            .await;
+        VerifiedLead {
+            token: answer.expect(200).text_at("/token"),
+            id,
+        }
     }
 
     /// Creates a tenant as an operator.
     pub async fn tenant(&self, key: &str) -> String {
-        let answer = self.post("/tenants").bearer(&self.operator()).json(&Self::new_tenant(key)).send().await;
+        let answer = self
+            .post("/tenants")
+            .bearer(&self.operator())
+            .json(&Self::new_tenant(key))
+            .send()
+            .await;
         answer.expect(201).text_at("/id")
     }
 
     /// Requests provisioning and reads the event.
     pub async fn provision(&self, tenant_id: &str) -> Provisioning {
         let path = format!("/tenants/{tenant_id}/provision");
-        let answer = self.post(&path).bearer(&self.operator()).json(&Self::subscription()).send().await;
+        let answer = self
+            .post(&path)
+            .bearer(&self.operator())
+            .json(&Self::subscription())
+            .send()
+            .await;
         let job_id = answer.expect(202).text_at("/id");
         let events = self.events_of("tenant.provisioning_requested.v1").await;
-        let event = events.iter().rev().find(|event| event["detail"]["data"]["job"]["id"] == job_id.as_str());
+        let event = events
+            .iter()
+            .rev()
+            .find(|event| event["detail"]["data"]["job"]["id"] == job_id.as_str());
         let callback = &event.expect("the event went out")["detail"]["data"]["callback"];
         let text = |name: &str| callback[name].as_str().expect("callbacks are texts").to_owned();
         let (secret, context) = (text("secret").into(), text("context"));
-        Provisioning { tenant_id: tenant_id.to_owned(), job_id, secret, context }
+        Provisioning {
+            tenant_id: tenant_id.to_owned(),
+            job_id,
+            secret,
+            context,
+        }
     }
 
     /// A tenant in use.
     pub async fn active_tenant(&self, key: &str) -> String {
         let tenant_id = self.tenant(key).await;
         let provisioning = self.provision(&tenant_id).await;
-        self.report(&provisioning, &provisioning.success()).await.expect(204);
+        self.report(&provisioning, &provisioning.success())
+            .await
+            .expect(204);
         tenant_id
     }
 
@@ -116,7 +155,12 @@ impl TestApp {
     /// Reports to the webhook, signed for this time.
     pub async fn report_at(&self, provisioning: &Provisioning, body: &Value, timestamp_ms: i64) -> Answer {
         let body = body.to_string();
-        let signature = signature::sign(&provisioning.secret, body.as_bytes(), &provisioning.context, timestamp_ms);
+        let signature = signature::sign(
+            &provisioning.secret,
+            body.as_bytes(),
+            &provisioning.context,
+            timestamp_ms,
+        );
         self.post("/webhook")
             .header("content-type", "application/json")
             .header("x-timestamp", &timestamp_ms.to_string())
@@ -129,7 +173,12 @@ impl TestApp {
     /// Reads a tenant as an operator.
     pub async fn find_tenant(&self, tenant_id: &str) -> Value {
         let path = format!("/tenants/{tenant_id}?include=contacts,resources,lead");
-        self.get(&path).bearer(&self.operator()).send().await.expect(200).json()
+        self.get(&path)
+            .bearer(&self.operator())
+            .send()
+            .await
+            .expect(200)
+            .json()
     }
 }
 

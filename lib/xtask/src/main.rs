@@ -32,7 +32,10 @@ fn main() -> ExitCode {
 fn generated() -> Vec<Generated> {
     let document = tenantry_api::openapi(&tenantry_local::groups());
     let text = serde_json::to_string_pretty(&document).expect("the API document is plain data");
-    vec![Generated { path: "infra/openapi/openapi.json", text: format!("{text}\n") }]
+    vec![Generated {
+        path: "infra/openapi/openapi.json",
+        text: format!("{text}\n"),
+    }]
 }
 
 fn write(generated: &Generated) -> Result<(), String> {
@@ -45,7 +48,10 @@ fn check(generated: &Generated) -> Result<(), String> {
     if present == generated.text {
         return Ok(());
     }
-    Err(format!("{} is not what the code makes: run `cargo xtask generate` and read the difference", generated.path))
+    Err(format!(
+        "{} is not what the code makes: run `cargo xtask generate` and read the difference",
+        generated.path
+    ))
 }
 
 fn in_workspace(path: &str) -> PathBuf {

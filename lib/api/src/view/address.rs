@@ -32,7 +32,13 @@ pub struct AddressView {
 
 impl From<Address> for AddressView {
     fn from(address: Address) -> Self {
-        let Address { address, city, state, zip, country } = address;
+        let Address {
+            address,
+            city,
+            state,
+            zip,
+            country,
+        } = address;
         Self {
             address: address.map(|part| part.to_string()),
             city: city.map(|part| part.to_string()),
@@ -50,6 +56,12 @@ impl FromMembers for Address {
         let state = members.optional_text("state", Text::parse);
         let zip = members.optional_text("zip", Text::parse);
         let country = members.optional_text("country", Text::parse);
-        Some(Self { address: address?, city: city?, state: state?, zip: zip?, country: country? })
+        Some(Self {
+            address: address?,
+            city: city?,
+            state: state?,
+            zip: zip?,
+            country: country?,
+        })
     }
 }

@@ -127,19 +127,28 @@ impl TenantView {
     /// The view with its contacts.
     #[must_use]
     pub fn with_contacts(self, contacts: Vec<Contact>) -> Self {
-        Self { contacts: Some(contacts.into_iter().map(ContactView::from).collect()), ..self }
+        Self {
+            contacts: Some(contacts.into_iter().map(ContactView::from).collect()),
+            ..self
+        }
     }
 
     /// The view with its resources.
     #[must_use]
     pub fn with_resources(self, resources: Vec<Resource>) -> Self {
-        Self { resources: Some(resources.into_iter().map(ResourceView::from).collect()), ..self }
+        Self {
+            resources: Some(resources.into_iter().map(ResourceView::from).collect()),
+            ..self
+        }
     }
 
     /// The view with its lead.
     #[must_use]
     pub fn with_lead(self, lead: Option<Lead>) -> Self {
-        Self { lead: lead.map(LeadView::from), ..self }
+        Self {
+            lead: lead.map(LeadView::from),
+            ..self
+        }
     }
 }
 
@@ -194,8 +203,18 @@ impl From<Tenant> for TenantView {
 
 impl From<Contact> for ContactView {
     fn from(contact: Contact) -> Self {
-        let Contact { id, tenant_id: _, first_name, last_name, email, is_primary, kind, created_at, modified_at, version } =
-            contact;
+        let Contact {
+            id,
+            tenant_id: _,
+            first_name,
+            last_name,
+            email,
+            is_primary,
+            kind,
+            created_at,
+            modified_at,
+            version,
+        } = contact;
         let kind = match kind {
             ContactKind::Admin => "admin",
             ContactKind::Billing => "billing",
@@ -217,7 +236,13 @@ impl From<Contact> for ContactView {
 
 impl From<Resource> for ResourceView {
     fn from(resource: Resource) -> Self {
-        let Resource { tenant_id: _, kind, external_identifier, metadata, reported_at } = resource;
+        let Resource {
+            tenant_id: _,
+            kind,
+            external_identifier,
+            metadata,
+            reported_at,
+        } = resource;
         Self {
             kind: kind.to_string(),
             external_identifier: external_identifier.to_string(),
