@@ -26,9 +26,9 @@ pub struct AuditEntry {
     /// The request in which it was done.
     pub request_id: String,
     /// What it was like before, for the fields that changed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "crate::json_text", skip_serializing_if = "Option::is_none", default)]
     pub before: Option<serde_json::Value>,
     /// What it is like now, for the fields that changed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "crate::json_text", skip_serializing_if = "Option::is_none", default)]
     pub after: Option<serde_json::Value>,
 }

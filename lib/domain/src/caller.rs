@@ -220,9 +220,14 @@ mod tests {
         let caller = of_operator([Permission::ViewTenant]);
 
         for tenant_id in [id(1), id(2)] {
-            let scope = caller.scope(tenant_id, Permission::ViewTenant).expect("operators reach every tenant");
+            let scope = caller
+                .scope(tenant_id, Permission::ViewTenant)
+                .expect("operators reach every tenant");
 
-            assert_eq!((scope.tenant_id(), scope.actor(), scope.is_member()), (tenant_id, &caller.actor(), false));
+            assert_eq!(
+                (scope.tenant_id(), scope.actor(), scope.is_member()),
+                (tenant_id, &caller.actor(), false)
+            );
         }
     }
 
@@ -230,9 +235,14 @@ mod tests {
     fn members_act_in_their_own_tenant() {
         let caller = of_member(id(1), [Permission::ViewTenant]);
 
-        let scope = caller.scope(id(1), Permission::ViewTenant).expect("it is the member's own");
+        let scope = caller
+            .scope(id(1), Permission::ViewTenant)
+            .expect("it is the member's own");
 
-        assert_eq!((scope.tenant_id(), scope.actor(), scope.is_member()), (id(1), &Actor::Member(id(4)), true));
+        assert_eq!(
+            (scope.tenant_id(), scope.actor(), scope.is_member()),
+            (id(1), &Actor::Member(id(4)), true)
+        );
     }
 
     #[test]
@@ -242,7 +252,11 @@ mod tests {
         for permission in Permission::all() {
             let refused = caller.scope(id(2), permission);
 
-            assert_eq!(refused, Err(Error::not_found(Kind::Tenant, id::<Tenant>(2))), "{permission:?}");
+            assert_eq!(
+                refused,
+                Err(Error::not_found(Kind::Tenant, id::<Tenant>(2))),
+                "{permission:?}"
+            );
         }
     }
 
@@ -264,8 +278,14 @@ mod tests {
     #[test]
     fn leads_and_strangers_get_no_scope_by_permission() {
         for permission in Permission::all() {
-            assert!(matches!(Caller::Lead(id(1)).scope(id(1), permission), Err(Error::Forbidden(_))));
-            assert!(matches!(Caller::Anonymous.scope(id(1), permission), Err(Error::Unauthenticated(_))));
+            assert!(matches!(
+                Caller::Lead(id(1)).scope(id(1), permission),
+                Err(Error::Forbidden(_))
+            ));
+            assert!(matches!(
+                Caller::Anonymous.scope(id(1), permission),
+                Err(Error::Unauthenticated(_))
+            ));
         }
     }
 
@@ -273,22 +293,48 @@ mod tests {
     fn what_is_for_operators_is_for_nobody_else() {
         for permission in Permission::all() {
             assert_eq!(of_operator([permission]).require_operator(permission), Ok(()));
-            assert!(matches!(of_operator([]).require_operator(permission), Err(Error::Forbidden(_))));
-            assert!(matches!(of_member(id(1), Permission::all()).require_operator(permission), Err(Error::Forbidden(_))));
-            assert!(matches!(Caller::Lead(id(1)).require_operator(permission), Err(Error::Forbidden(_))));
-            assert!(matches!(Caller::Anonymous.require_operator(permission), Err(Error::Unauthenticated(_))));
+            assert!(matches!(
+                of_operator([]).require_operator(permission),
+                Err(Error::Forbidden(_))
+            ));
+            assert!(matches!(
+                of_member(id(1), Permission::all()).require_operator(permission),
+                Err(Error::Forbidden(_))
+            ));
+            assert!(matches!(
+                Caller::Lead(id(1)).require_operator(permission),
+                Err(Error::Forbidden(_))
+            ));
+            assert!(matches!(
+                Caller::Anonymous.require_operator(permission),
+                Err(Error::Unauthenticated(_))
+            ));
         }
     }
 
     #[test]
     fn a_leads_scope_covers_the_tenant_it_became_and_no_other() {
         let lead = Caller::Lead(id(7));
-        let own = Tenant { lead_id: Some(id(7)), ..tenant(TenantStatus::Active) };
-        let of_other_lead = Tenant { lead_id: Some(id(8)), ..own.clone() };
-        let of_no_lead = Tenant { lead_id: None, ..own.clone() };
-        let elsewhere = Tenant { id: id(9), ..own.clone() };
+        let own = Tenant {
+            lead_id: Some(id(7)),
+            ..tenant(TenantStatus::Active)
+        };
+        let of_other_lead = Tenant {
+            lead_id: Some(id(8)),
+            ..own.clone()
+        };
+        let of_no_lead = Tenant {
+            lead_id: None,
+            ..own.clone()
+        };
+        let elsewhere = Tenant {
+            id: id(9),
+            ..own.clone()
+        };
 
-        let scope = lead.scope_of_lead(own.id).expect("a lead gets a scope that is yet to be proved");
+        let scope = lead
+            .scope_of_lead(own.id)
+            .expect("a lead gets a scope that is yet to be proved");
 
         assert!(scope.covers(&own));
         assert!(!scope.is_member());
@@ -299,15 +345,30 @@ mod tests {
 
     #[test]
     fn only_leads_get_a_leads_scope() {
-        for caller in [of_operator(Permission::all()), of_member(id(1), Permission::all()), Caller::Anonymous] {
+        for caller in [
+            of_operator(Permission::all()),
+            of_member(id(1), Permission::all()),
+            Caller::Anonymous,
+        ] {
             assert_eq!(caller.scope_of_lead(id(1)), None);
         }
     }
 
     #[test]
     fn what_names_no_actor_is_refused() {
-        let hostile =
-            ["", "operator", "operator:", "operator: ", "member:ada", "member:", "lead:x", "System", "system:x", "admin", "lead:system"];
+        let hostile = [
+            "",
+            "operator",
+            "operator:",
+            "operator: ",
+            "member:ada",
+            "member:",
+            "lead:x",
+            "System",
+            "system:x",
+            "admin",
+            "lead:system",
+        ];
 
         for text in hostile {
             let json = serde_json::to_string(text).expect("it is a text");
@@ -317,8 +378,12 @@ mod tests {
 
     fn any_actor() -> impl Strategy<Value = Actor> {
         prop_oneof![
-            "\\PC{1,60}".prop_filter_map("subjects are texts", |text| Text::parse(&text).ok().map(Actor::Operator)),
-            "[a-z:|#]{1,40}".prop_filter_map("subjects are texts", |text| Text::parse(&text).ok().map(Actor::Operator)),
+            "\\PC{1,60}".prop_filter_map("subjects are texts", |text| Text::parse(&text)
+                .ok()
+                .map(Actor::Operator)),
+            "[a-z:|#]{1,40}".prop_filter_map("subjects are texts", |text| Text::parse(&text)
+                .ok()
+                .map(Actor::Operator)),
             any::<u8>().prop_map(|byte| Actor::Member(id(byte))),
             any::<u8>().prop_map(|byte| Actor::Lead(id(byte))),
             Just(Actor::ApplicationPlane),

@@ -105,6 +105,7 @@ pub enum EventData {
         /// Whom to make the first administrator.
         contacts: Vec<ContactFact>,
         /// What to provision.
+        #[serde(serialize_with = "Subscription::serialize_as_sent")]
         subscription: Box<Subscription>,
         /// The job to report on.
         job: JobFact,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, json};
 
 use crate::{
-    Actor, Change, Domain, Email, Entropy, Id, Job, Lead, Member, NewLead, NewTenant, Operator, Permission, PersonName, Plan,
-    Subscription, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+    Actor, Change, Domain, Email, Entropy, Id, Job, Lead, Member, NewLead, NewTenant, Operator, Permission,
+    PersonName, Plan, Subscription, Tenant, TenantKey, TenantStatus, Text, Timestamp,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -48,7 +48,10 @@ pub(crate) fn email(text: &str) -> Email {
 }
 
 pub(crate) fn change() -> Change {
-    Change { by: Actor::Operator(Text::parse("ada").expect("the example is a text")), at: now().plus_ms(1000) }
+    Change {
+        by: Actor::Operator(Text::parse("ada").expect("the example is a text")),
+        at: now().plus_ms(1000),
+    }
 }
 
 pub(crate) fn lead() -> Lead {
@@ -74,9 +77,21 @@ pub(crate) fn new_tenant(domains: &[&str]) -> NewTenant {
 }
 
 pub(crate) fn tenant(status: TenantStatus) -> Tenant {
-    let made = Change { by: Actor::System, at: now() };
-    let tenant = Tenant::found(new_tenant(&["acme.com"]), &email("ada@acme.com"), None, &made, &Constant(2));
-    Tenant { status, ..tenant.expect("the example is valid") }
+    let made = Change {
+        by: Actor::System,
+        at: now(),
+    };
+    let tenant = Tenant::found(
+        new_tenant(&["acme.com"]),
+        &email("ada@acme.com"),
+        None,
+        &made,
+        &Constant(2),
+    );
+    Tenant {
+        status,
+        ..tenant.expect("the example is valid")
+    }
 }
 
 pub(crate) fn subscription() -> Subscription {
@@ -92,7 +107,10 @@ pub(crate) fn subscription() -> Subscription {
         status: None,
         plan_id: None,
         invoice_id: None,
-        plan: Plan { tier: "BASIC".to_owned(), rest },
+        plan: Plan {
+            tier: "BASIC".to_owned(),
+            rest,
+        },
     }
 }
 
@@ -101,9 +119,16 @@ pub(crate) fn job(tenant: &Tenant) -> Job {
 }
 
 pub(crate) fn operator(permissions: impl IntoIterator<Item = Permission>) -> Operator {
-    Operator { subject: Text::parse("ada").expect("the example is a text"), permissions: permissions.into_iter().collect() }
+    Operator {
+        subject: Text::parse("ada").expect("the example is a text"),
+        permissions: permissions.into_iter().collect(),
+    }
 }
 
 pub(crate) fn member(tenant_id: Id<Tenant>, permissions: impl IntoIterator<Item = Permission>) -> Member {
-    Member { tenant_id, membership_id: id(4), permissions: permissions.into_iter().collect() }
+    Member {
+        tenant_id,
+        membership_id: id(4),
+        permissions: permissions.into_iter().collect(),
+    }
 }

@@ -149,7 +149,10 @@ mod tests {
         let text = id::<Tenant>(0xff).to_string();
 
         assert_eq!(text[14..], *"7fff-bfff-ffffffffffff");
-        assert_eq!(i64::from_str_radix(&text[..13].replace('-', ""), 16), Ok(now().as_millis()));
+        assert_eq!(
+            i64::from_str_radix(&text[..13].replace('-', ""), 16),
+            Ok(now().as_millis())
+        );
     }
 
     #[test]
@@ -181,7 +184,11 @@ mod tests {
         ];
 
         for text in hostile {
-            assert_eq!(Id::<Tenant>::parse(&text).map_err(|rule| rule.code), Err("invalid_id"), "{text:?}");
+            assert_eq!(
+                Id::<Tenant>::parse(&text).map_err(|rule| rule.code),
+                Err("invalid_id"),
+                "{text:?}"
+            );
         }
     }
 

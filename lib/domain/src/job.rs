@@ -201,11 +201,15 @@ mod tests {
     use crate::examples::{job, now, tenant};
 
     fn success() -> Outcome {
-        Outcome::Success { app_plane_url: Some("https://acme.app.example.com".to_owned()) }
+        Outcome::Success {
+            app_plane_url: Some("https://acme.app.example.com".to_owned()),
+        }
     }
 
     fn failure() -> Outcome {
-        Outcome::Failure { reason: Some(Reason::parse("no capacity").expect("the example is a reason")) }
+        Outcome::Failure {
+            reason: Some(Reason::parse("no capacity").expect("the example is a reason")),
+        }
     }
 
     fn open() -> Job {
@@ -232,19 +236,28 @@ mod tests {
 
     #[test]
     fn attempts_go_on_counting_where_the_tenant_stopped() {
-        let tenant = Tenant { job_count: 2, ..tenant(TenantStatus::ProvisionFailed) };
+        let tenant = Tenant {
+            job_count: 2,
+            ..tenant(TenantStatus::ProvisionFailed)
+        };
 
         assert_eq!(job(&tenant).attempt, 3);
     }
 
     #[test]
     fn a_job_closes_with_its_outcome() {
-        for (outcome, status, step) in [(success(), JobStatus::Succeeded, "succeeded"), (failure(), JobStatus::Failed, "failed")] {
+        for (outcome, status, step) in [
+            (success(), JobStatus::Succeeded, "succeeded"),
+            (failure(), JobStatus::Failed, "failed"),
+        ] {
             let at = now().plus_ms(5);
 
             let closed = open().close(outcome.clone(), at).expect("it was open");
 
-            assert_eq!((closed.status, closed.outcome.as_ref(), closed.version), (status, Some(&outcome), 2));
+            assert_eq!(
+                (closed.status, closed.outcome.as_ref(), closed.version),
+                (status, Some(&outcome), 2)
+            );
             assert_eq!(steps(&closed), ["requested", step]);
             assert_eq!((closed.modified_at, closed.created_at), (at, now()));
             assert!(!closed.is_open());
@@ -258,7 +271,10 @@ mod tests {
                 let closed = closed(first.clone());
                 let (job, status) = (closed.id.to_string(), closed.status);
 
-                assert_eq!(closed.close(second, now()), Err(Conflict::JobClosed { job, status }.into()));
+                assert_eq!(
+                    closed.close(second, now()),
+                    Err(Conflict::JobClosed { job, status }.into())
+                );
             }
         }
     }
@@ -270,8 +286,19 @@ mod tests {
         let refused = closed.clone().refuse_late(&success(), now().plus_ms(9));
         let refused_again = refused.clone().refuse_late(&failure(), now().plus_ms(10));
 
-        assert_eq!((refused.status, &refused.outcome), (closed.status, &closed.outcome));
-        assert_eq!(steps(&refused_again), ["requested", "failed", "late_success_refused", "late_failure_refused"]);
+        assert_eq!(
+            (refused.status, &refused.outcome),
+            (closed.status, &closed.outcome)
+        );
+        assert_eq!(
+            steps(&refused_again),
+            [
+                "requested",
+                "failed",
+                "late_success_refused",
+                "late_failure_refused"
+            ]
+        );
         assert_eq!(refused_again.version, closed.version + 2);
     }
 
@@ -280,7 +307,10 @@ mod tests {
         for written in [open(), closed(success()), closed(failure())] {
             let text = serde_json::to_string(&written).expect("a job has only plain members");
 
-            assert_eq!(serde_json::from_str::<Job>(&text).expect("what was written can be read"), written);
+            assert_eq!(
+                serde_json::from_str::<Job>(&text).expect("what was written can be read"),
+                written
+            );
         }
     }
 

@@ -184,7 +184,11 @@ mod tests {
     use crate::examples::{id, lead, name, now};
 
     fn code() -> LeadCode {
-        LeadCode { lead_id: id(1), hash: "5f".repeat(32), expires_at: now().plus_ms(CODE_LIFE_MS) }
+        LeadCode {
+            lead_id: id(1),
+            hash: "5f".repeat(32),
+            expires_at: now().plus_ms(CODE_LIFE_MS),
+        }
     }
 
     #[test]
@@ -201,7 +205,10 @@ mod tests {
 
         let verified = lead().verify(first).verify(second);
 
-        assert_eq!((verified.verified_at, verified.modified_at, verified.version), (Some(first), second, 3));
+        assert_eq!(
+            (verified.verified_at, verified.modified_at, verified.version),
+            (Some(first), second, 3)
+        );
     }
 
     #[test]
@@ -209,12 +216,18 @@ mod tests {
         let lead = lead();
         let named = lead.id.to_string();
 
-        assert_eq!(lead.onboard(id(2), now()), Err(Conflict::LeadNotVerified(named).into()));
+        assert_eq!(
+            lead.onboard(id(2), now()),
+            Err(Conflict::LeadNotVerified(named).into())
+        );
     }
 
     #[test]
     fn a_lead_gets_one_tenant_and_no_other() {
-        let onboarded = lead().verify(now()).onboard(id(2), now()).expect("it is verified");
+        let onboarded = lead()
+            .verify(now())
+            .onboard(id(2), now())
+            .expect("it is verified");
         let named = onboarded.id.to_string();
 
         assert_eq!((onboarded.tenant_id, onboarded.version), (Some(id(2)), 3));
@@ -226,12 +239,23 @@ mod tests {
 
     #[test]
     fn a_correction_leaves_what_it_does_not_name() {
-        let changes = LeadChanges { company_name: Some(name("Acme Ltd")), ..LeadChanges::default() };
-        let change = Change { by: Actor::System, at: now().plus_ms(7) };
+        let changes = LeadChanges {
+            company_name: Some(name("Acme Ltd")),
+            ..LeadChanges::default()
+        };
+        let change = Change {
+            by: Actor::System,
+            at: now().plus_ms(7),
+        };
 
         let corrected = lead().correct(changes, &change);
 
-        let expected = Lead { company_name: name("Acme Ltd"), modified_at: change.at, version: 2, ..lead() };
+        let expected = Lead {
+            company_name: name("Acme Ltd"),
+            modified_at: change.at,
+            version: 2,
+            ..lead()
+        };
         assert_eq!(corrected, expected);
     }
 

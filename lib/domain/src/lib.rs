@@ -14,6 +14,7 @@ mod event;
 mod examples;
 mod id;
 mod job;
+mod json_text;
 mod lead;
 mod name;
 mod network;

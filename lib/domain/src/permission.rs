@@ -198,7 +198,10 @@ mod tests {
     #[test]
     fn the_catalogue_says_what_the_documents_say() {
         for permission in Permission::all() {
-            assert_eq!((permission.name(), permission.aliases(), permission.scope()), expected(permission));
+            assert_eq!(
+                (permission.name(), permission.aliases(), permission.scope()),
+                expected(permission)
+            );
             assert_eq!(format!("{permission:?}"), permission.name());
             assert!(!permission.allows().is_empty());
         }
@@ -228,8 +231,19 @@ mod tests {
     #[test]
     fn what_the_catalogue_does_not_know_grants_nothing() {
         let unknown = [
-            "*", "", " ", "viewtenant", "VIEWTENANT", " ViewTenant", "ViewTenant ", "0", "10217", "ViewTenant,ViewLead", "admin",
-            "10207.0", "010207",
+            "*",
+            "",
+            " ",
+            "viewtenant",
+            "VIEWTENANT",
+            " ViewTenant",
+            "ViewTenant ",
+            "0",
+            "10217",
+            "ViewTenant,ViewLead",
+            "admin",
+            "10207.0",
+            "010207",
         ];
 
         let held = Permissions::parse(unknown);
@@ -240,7 +254,10 @@ mod tests {
 
     #[test]
     fn names_and_codes_grant_the_same() {
-        assert_eq!(Permissions::parse(["10207", "CreateTenant"]), Permissions::parse(["16", "ViewTenant", "17"]));
+        assert_eq!(
+            Permissions::parse(["10207", "CreateTenant"]),
+            Permissions::parse(["16", "ViewTenant", "17"])
+        );
     }
 
     proptest! {

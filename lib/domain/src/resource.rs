@@ -14,7 +14,7 @@ pub struct Resource {
     /// How the application plane calls it.
     pub external_identifier: Text<200>,
     /// Whatever else the application plane said about it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "crate::json_text", skip_serializing_if = "Option::is_none", default)]
     pub metadata: Option<Value>,
     /// When it was last reported.
     pub reported_at: Timestamp,

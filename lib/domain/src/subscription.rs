@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{Rule, Text};
@@ -15,7 +15,7 @@ pub struct Plan {
     /// One of the configured tiers.
     pub tier: String,
     /// Passed through to the application plane.
-    #[serde(flatten)]
+    #[serde(with = "crate::json_text")]
     pub rest: Map<String, Value>,
 }
 
@@ -45,6 +45,17 @@ pub struct Subscription {
     pub invoice_id: Option<Text<200>>,
     /// The plan.
     pub plan: Plan,
+}
+
+impl Subscription {
+    /// The subscription as it was sent, with the plan's members beside the tier; only the table keeps them as a text.
+    pub(crate) fn serialize_as_sent<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut plan = Map::from_iter([("tier".to_owned(), Value::from(self.plan.tier.as_str()))]);
+        plan.extend(self.plan.rest.clone());
+        let mut sent = serde_json::to_value(self).map_err(serde::ser::Error::custom)?;
+        sent["plan"] = Value::Object(plan);
+        sent.serialize(serializer)
+    }
 }
 
 impl Tiers {
@@ -88,7 +99,12 @@ mod tests {
 
     #[test]
     fn a_tier_is_found_in_any_case_and_told_in_the_configured_one() {
-        let cases = [("basic", "BASIC"), ("Basic", "BASIC"), ("STANDARD", "Standard"), (" Premium ", "premium")];
+        let cases = [
+            ("basic", "BASIC"),
+            ("Basic", "BASIC"),
+            ("STANDARD", "Standard"),
+            (" Premium ", "premium"),
+        ];
 
         for (text, tier) in cases {
             assert_eq!(tiers().find(text).as_deref(), Ok(tier), "{text:?}");
@@ -99,7 +115,11 @@ mod tests {
     fn an_unknown_tier_is_refused_with_those_there_are() {
         for text in ["", " ", "gold", "BASIC2", "BASIC,Standard", "*", "b\u{430}sic"] {
             let rule = tiers().find(text).expect_err("it is not sold");
-            assert_eq!((rule.code, &*rule.detail), ("unknown_tier", "must be one of BASIC, Standard, premium"), "{text:?}");
+            assert_eq!(
+                (rule.code, &*rule.detail),
+                ("unknown_tier", "must be one of BASIC, Standard, premium"),
+                "{text:?}"
+            );
         }
     }
 
@@ -109,11 +129,33 @@ mod tests {
     }
 
     #[test]
-    fn what_the_plan_says_beside_the_tier_stands_beside_the_tier() {
-        let json = serde_json::to_value(subscription()).expect("a subscription has only plain members");
+    fn what_the_plan_says_beside_the_tier_goes_out_beside_the_tier() {
+        let sent = subscription()
+            .serialize_as_sent(serde_json::value::Serializer)
+            .expect("a subscription has only plain members");
 
-        assert_eq!(json, json!({ "id": "sub_1", "plan": { "tier": "BASIC", "seats": 5 } }));
-        assert_eq!(serde_json::from_value::<Subscription>(json).expect("what was written can be read"), subscription());
+        assert_eq!(
+            sent,
+            json!({ "id": "sub_1", "plan": { "tier": "BASIC", "seats": 5 } })
+        );
+    }
+
+    #[test]
+    fn a_plan_is_read_back_as_it_was_sent() {
+        let mut written = subscription();
+        for (name, value) in [
+            ("z", json!(1e300)),
+            ("", json!({ "": [[[1.0]]] })),
+            ("a", json!(null)),
+        ] {
+            written.plan.rest.insert(name.to_owned(), value);
+        }
+
+        let text = serde_json::to_string(&written).expect("a subscription has only plain members");
+        let read: Subscription = serde_json::from_str(&text).expect("what was written can be read");
+
+        assert_eq!(read, written);
+        assert_eq!(read.plan.rest.keys().collect::<Vec<_>>(), ["seats", "z", "", "a"]);
     }
 
     proptest! {
@@ -124,8 +166,8 @@ mod tests {
                 text.chars().zip(&upper).map(cased).collect()
             };
 
-            prop_assert_eq!(tiers().find(&mixed("basic")).as_deref(), Ok("BASIC"));
-            prop_assert_eq!(tiers().find(&mixed("standard")).as_deref(), Ok("Standard"));
+            prop_assert_eq!(tiers().find(&mixed("basic")), Ok("BASIC".to_owned()));
+            prop_assert_eq!(tiers().find(&mixed("standard")), Ok("Standard".to_owned()));
         }
     }
 }

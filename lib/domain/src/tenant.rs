@@ -443,8 +443,12 @@ impl Tenant {
 mod tests {
     use proptest::prelude::*;
 
-    use super::TenantCommand::{Activate, Deactivate, FailProvisioning, Offboard, Provision, Reactivate, Suspend};
-    use super::TenantStatus::{Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended};
+    use super::TenantCommand::{
+        Activate, Deactivate, FailProvisioning, Offboard, Provision, Reactivate, Suspend,
+    };
+    use super::TenantStatus::{
+        Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended,
+    };
     use super::*;
     use crate::examples::{Counter, change, email, id, job, member, name, new_tenant, operator, tenant};
     use crate::{Caller, Permission};
@@ -464,7 +468,10 @@ mod tests {
     ];
 
     fn target(from: TenantStatus, command: TenantCommand) -> Option<TenantStatus> {
-        ARROWS.into_iter().find(|(status, arrow, _)| (*status, *arrow) == (from, command)).map(|(_, _, to)| to)
+        ARROWS
+            .into_iter()
+            .find(|(status, arrow, _)| (*status, *arrow) == (from, command))
+            .map(|(_, _, to)| to)
     }
 
     fn reason() -> Reason {
@@ -487,24 +494,35 @@ mod tests {
     }
 
     fn renamed(text: &str) -> TenantChanges {
-        TenantChanges { name: Some(name(text)), ..TenantChanges::default() }
+        TenantChanges {
+            name: Some(name(text)),
+            ..TenantChanges::default()
+        }
     }
 
     fn scope_of_member(tenant: &Tenant) -> TenantScope {
         let member = Caller::Member(member(tenant.id, [Permission::UpdateTenant]));
-        member.scope(tenant.id, Permission::UpdateTenant).expect("it is the member's own tenant")
+        member
+            .scope(tenant.id, Permission::UpdateTenant)
+            .expect("it is the member's own tenant")
     }
 
     fn scope_of_operator(tenant: &Tenant) -> TenantScope {
         let operator = Caller::Operator(operator([Permission::UpdateTenant]));
-        operator.scope(tenant.id, Permission::UpdateTenant).expect("operators reach every tenant")
+        operator
+            .scope(tenant.id, Permission::UpdateTenant)
+            .expect("operators reach every tenant")
     }
 
     #[test]
     fn exactly_the_arrows_of_the_design_exist() {
         for from in TenantStatus::ALL {
             for command in TenantCommand::ALL {
-                assert_eq!(command.leads(from), target(from, command), "{command:?} of a tenant that is {from}");
+                assert_eq!(
+                    command.leads(from),
+                    target(from, command),
+                    "{command:?} of a tenant that is {from}"
+                );
             }
         }
     }
@@ -525,9 +543,16 @@ mod tests {
                     continue;
                 };
                 let after = after.expect("the arrow exists");
-                assert_eq!((after.status, after.version), (to, before.version + 1), "{command:?} from {from}");
+                assert_eq!(
+                    (after.status, after.version),
+                    (to, before.version + 1),
+                    "{command:?} from {from}"
+                );
                 assert_eq!((after.modified_at, after.modified_by), (change().at, change().by));
-                assert_eq!((after.created_at, after.created_by), (before.created_at, before.created_by));
+                assert_eq!(
+                    (after.created_at, after.created_by),
+                    (before.created_at, before.created_by)
+                );
             }
         }
     }
@@ -536,7 +561,10 @@ mod tests {
     fn a_refused_command_is_named_in_the_refusal() {
         let refused = carry_out(tenant(Active), Provision).expect_err("an active tenant is not provisioned");
 
-        assert_eq!(refused.to_string(), "a tenant that is ACTIVE cannot be provisioned");
+        assert_eq!(
+            refused.to_string(),
+            "a tenant that is ACTIVE cannot be provisioned"
+        );
     }
 
     #[test]
@@ -544,7 +572,11 @@ mod tests {
         let mut reached = vec![PendingProvision];
 
         for _ in ARROWS {
-            let next: Vec<_> = ARROWS.iter().filter(|(from, _, _)| reached.contains(from)).map(|(_, _, to)| *to).collect();
+            let next: Vec<_> = ARROWS
+                .iter()
+                .filter(|(from, _, _)| reached.contains(from))
+                .map(|(_, _, to)| *to)
+                .collect();
             reached.extend(next);
         }
 
@@ -558,12 +590,26 @@ mod tests {
         let before = tenant(PendingProvision);
         let job = job(&before);
 
-        let started = before.provision(&job, &change()).expect("it waits for provisioning");
-        let active = started.clone().activate(Some("https://a.example.com".to_owned()), &change()).expect("it was started");
-        let failed = started.clone().fail_provisioning(Some(reason()), &change()).expect("it was started");
+        let started = before
+            .provision(&job, &change())
+            .expect("it waits for provisioning");
+        let active = started
+            .clone()
+            .activate(Some("https://a.example.com".to_owned()), &change())
+            .expect("it was started");
+        let failed = started
+            .clone()
+            .fail_provisioning(Some(reason()), &change())
+            .expect("it was started");
 
-        assert_eq!((started.open_job_id, started.job_count, started.tier.as_deref()), (Some(job.id), 1, Some("BASIC")));
-        assert_eq!((active.open_job_id, active.app_plane_url.as_deref()), (None, Some("https://a.example.com")));
+        assert_eq!(
+            (started.open_job_id, started.job_count, started.tier.as_deref()),
+            (Some(job.id), 1, Some("BASIC"))
+        );
+        assert_eq!(
+            (active.open_job_id, active.app_plane_url.as_deref()),
+            (None, Some("https://a.example.com"))
+        );
         assert_eq!((failed.open_job_id, failed.status_reason), (None, Some(reason())));
     }
 
@@ -572,7 +618,9 @@ mod tests {
         let suspended = tenant(Active).suspend(reason(), &change()).expect("it is active");
 
         let reactivated = suspended.clone().reactivate(&change()).expect("it is suspended");
-        let offboarded = suspended.offboard(Some(reason()), &change()).expect("it is suspended");
+        let offboarded = suspended
+            .offboard(Some(reason()), &change())
+            .expect("it is suspended");
         let gone = offboarded.deactivate(&change()).expect("it is being removed");
 
         assert_eq!(reactivated.status_reason, None);
@@ -581,7 +629,10 @@ mod tests {
 
     #[test]
     fn a_report_without_an_address_keeps_the_one_that_is_known() {
-        let known = Tenant { app_plane_url: Some("https://known.example.com".to_owned()), ..tenant(Provisioning) };
+        let known = Tenant {
+            app_plane_url: Some("https://known.example.com".to_owned()),
+            ..tenant(Provisioning)
+        };
 
         let active = known.activate(None, &change()).expect("it is being provisioned");
 
@@ -591,15 +642,27 @@ mod tests {
     #[test]
     fn a_tenant_is_founded_only_with_the_domain_of_its_contact() {
         let founded = |domains: &[&str], contact: &str| {
-            Tenant::found(new_tenant(domains), &email(contact), None, &change(), &Counter::default())
+            Tenant::found(
+                new_tenant(domains),
+                &email(contact),
+                None,
+                &change(),
+                &Counter::default(),
+            )
         };
 
         assert!(founded(&["acme.com"], "ada@acme.com").is_ok());
         assert!(founded(&["acme.org", "ACME.com"], "Ada@Acme.COM").is_ok());
         assert!(founded(&["acme.com"], "ada@sub.acme.com").is_err());
         for domains in [&["acme.org"][..], &["sub.acme.com"], &["com.acme"], &[]] {
-            let Err(Error::Invalid(invalid)) = founded(domains, "ada@acme.com") else { panic!("{domains:?}") };
-            assert_eq!((&*invalid.0[0].pointer, invalid.0[0].code), ("/domains", "email_domain_mismatch"), "{domains:?}");
+            let Err(Error::Invalid(invalid)) = founded(domains, "ada@acme.com") else {
+                panic!("{domains:?}")
+            };
+            assert_eq!(
+                (&*invalid.0[0].pointer, invalid.0[0].code),
+                ("/domains", "email_domain_mismatch"),
+                "{domains:?}"
+            );
         }
     }
 
@@ -607,8 +670,14 @@ mod tests {
     fn a_new_tenant_waits_for_provisioning() {
         let founded = tenant(PendingProvision);
 
-        assert_eq!((founded.status, founded.version, founded.job_count), (PendingProvision, 1, 0));
-        assert_eq!((founded.created_at, &founded.created_by), (founded.modified_at, &founded.modified_by));
+        assert_eq!(
+            (founded.status, founded.version, founded.job_count),
+            (PendingProvision, 1, 0)
+        );
+        assert_eq!(
+            (founded.created_at, &founded.created_by),
+            (founded.modified_at, &founded.modified_by)
+        );
         assert_eq!(founded.id.made_at(), founded.created_at);
     }
 
@@ -619,7 +688,10 @@ mod tests {
 
         let refused = suspended.clone().update(renamed("New"), &scope, &change());
 
-        assert_eq!(refused, Err(Conflict::TenantSuspended(suspended.id.to_string()).into()));
+        assert_eq!(
+            refused,
+            Err(Conflict::TenantSuspended(suspended.id.to_string()).into())
+        );
     }
 
     #[test]
@@ -627,11 +699,18 @@ mod tests {
         for status in TenantStatus::ALL {
             let present = tenant(status);
 
-            let by_operator = present.clone().update(renamed("New"), &scope_of_operator(&present), &change());
-            let by_member = present.clone().update(renamed("New"), &scope_of_member(&present), &change());
+            let by_operator = present
+                .clone()
+                .update(renamed("New"), &scope_of_operator(&present), &change());
+            let by_member = present
+                .clone()
+                .update(renamed("New"), &scope_of_member(&present), &change());
 
             let by_operator = by_operator.expect("operators may").expect("the name changed");
-            assert_eq!((by_operator.name.as_str(), by_operator.status, by_operator.version), ("New", status, 2));
+            assert_eq!(
+                (by_operator.name.as_str(), by_operator.status, by_operator.version),
+                ("New", status, 2)
+            );
             assert_eq!(by_member.is_ok(), status != Suspended, "{status}");
         }
     }
@@ -640,7 +719,10 @@ mod tests {
     fn an_update_that_changes_nothing_is_no_change() {
         let present = tenant(Active);
         let scope = scope_of_operator(&present);
-        let cleared = TenantChanges { website: Patch::Clear, ..TenantChanges::default() };
+        let cleared = TenantChanges {
+            website: Patch::Clear,
+            ..TenantChanges::default()
+        };
 
         for changes in [TenantChanges::default(), renamed("Acme"), cleared] {
             assert_eq!(present.clone().update(changes, &scope, &change()), Ok(None));
@@ -660,15 +742,37 @@ mod tests {
     fn what_is_no_key_is_refused() {
         let valid = ["a", "0", "acme", "acme123456"];
         let hostile = [
-            "", " ", "Acme", "ACME", "acme1234567", "ac me", " acme", "acme\n", "acme#", "a-b", "a_b", "a.b", "../x", "ä", "\u{430}",
-            "\u{ff11}", "acme\0", "%61", "*", "a/b",
+            "",
+            " ",
+            "Acme",
+            "ACME",
+            "acme1234567",
+            "ac me",
+            " acme",
+            "acme\n",
+            "acme#",
+            "a-b",
+            "a_b",
+            "a.b",
+            "../x",
+            "ä",
+            "\u{430}",
+            "\u{ff11}",
+            "acme\0",
+            "%61",
+            "*",
+            "a/b",
         ];
 
         for text in valid {
             assert_eq!(TenantKey::parse(text).as_ref().map(TenantKey::as_str), Ok(text));
         }
         for text in hostile {
-            assert_eq!(TenantKey::parse(text).map_err(|rule| rule.code), Err("invalid_tenant_key"), "{text:?}");
+            assert_eq!(
+                TenantKey::parse(text).map_err(|rule| rule.code),
+                Err("invalid_tenant_key"),
+                "{text:?}"
+            );
         }
     }
 
@@ -676,16 +780,27 @@ mod tests {
     fn a_status_is_read_only_in_its_own_spelling() {
         for status in TenantStatus::ALL {
             assert_eq!(TenantStatus::parse(status.name()), Ok(status));
-            assert_eq!(serde_json::to_value(status).expect("a status is a text"), status.name());
+            assert_eq!(
+                serde_json::to_value(status).expect("a status is a text"),
+                status.name()
+            );
         }
         for text in ["", "active", "Active", " ACTIVE", "UNKNOWN", "0", "ACTIVE#"] {
-            assert_eq!(TenantStatus::parse(text).map_err(|rule| rule.code), Err("unknown_status"), "{text:?}");
+            assert_eq!(
+                TenantStatus::parse(text).map_err(|rule| rule.code),
+                Err("unknown_status"),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn a_tenant_is_read_back_as_it_was_written() {
-        let written = Tenant { lead_id: Some(id(9)), spoc_user_id: Some(id(8)), ..tenant(Active) };
+        let written = Tenant {
+            lead_id: Some(id(9)),
+            spoc_user_id: Some(id(8)),
+            ..tenant(Active)
+        };
 
         let text = serde_json::to_string(&written).expect("a tenant has only plain members");
         let read: Tenant = serde_json::from_str(&text).expect("what was written can be read");

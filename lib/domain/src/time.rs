@@ -14,8 +14,8 @@ pub trait Clock: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Timestamp(i64);
 
-/// The last instant that `jiff` can print, a day before the end of RFC 3339's calendar: with any offset it is still in 9999.
-pub(crate) const LAST_MS: i64 = 253_402_207_200_999;
+/// The end of time: 9999-12-30T21:59:59.999Z, which is in the year 9999 at any offset; `jiff` prints nothing later.
+pub(crate) const LAST_MS: i64 = 253_402_207_199_999;
 
 impl Timestamp {
     /// From milliseconds since 1970; values outside the years 1970 to 9999 are brought to the nearest end.
@@ -130,27 +130,58 @@ mod tests {
     #[test]
     fn what_is_no_instant_is_refused() {
         let hostile = [
-            "", " ", "now", "2026", "2026-01-15", "2026-01-15T09:30:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z",
-            "2026-01-15T25:00:00Z", "2026-01-15T09:61:00Z", "1768469400000", "2026-01-15T09:30:00Z#x", "2026-01-15T09:30:00Z\n",
-            "1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "-000001-01-01T00:00:00Z", "+010000-01-01T00:00:00Z",
+            "",
+            " ",
+            "now",
+            "2026",
+            "2026-01-15",
+            "2026-01-15T09:30:00",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-01-15T25:00:00Z",
+            "2026-01-15T09:61:00Z",
+            "1768469400000",
+            "2026-01-15T09:30:00Z#x",
+            "2026-01-15T09:30:00Z\n",
+            "1969-12-31T23:59:59Z",
+            "0001-01-01T00:00:00Z",
+            "-000001-01-01T00:00:00Z",
+            "+010000-01-01T00:00:00Z",
             "9999-12-31T23:59:59-23:59",
         ];
 
         for text in hostile {
-            assert_eq!(Timestamp::parse(text).map_err(|rule| rule.code), Err("invalid_timestamp"), "{text:?}");
+            assert_eq!(
+                Timestamp::parse(text).map_err(|rule| rule.code),
+                Err("invalid_timestamp"),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn instants_stay_within_what_can_be_printed() {
-        for ms in [i64::MIN, -1, LAST_MS, i64::MAX, 281_474_976_710_655, 253_402_300_799_999] {
+        for ms in [
+            i64::MIN,
+            -1,
+            LAST_MS,
+            i64::MAX,
+            281_474_976_710_655,
+            253_402_300_799_999,
+        ] {
             let at = Timestamp::from_millis(ms);
 
             assert_eq!(Timestamp::parse(&at.to_string()), Ok(at), "{ms}");
         }
         assert_eq!(Timestamp::from_millis(-1), Timestamp::from_millis(0));
-        assert_eq!(Timestamp::from_millis(0).plus_ms(i64::MAX), Timestamp::from_millis(i64::MAX));
-        assert_eq!(Timestamp::from_millis(5).plus_ms(i64::MIN), Timestamp::from_millis(0));
+        assert_eq!(
+            Timestamp::from_millis(0).plus_ms(i64::MAX),
+            Timestamp::from_millis(i64::MAX)
+        );
+        assert_eq!(
+            Timestamp::from_millis(5).plus_ms(i64::MIN),
+            Timestamp::from_millis(0)
+        );
     }
 
     #[test]
