@@ -21,7 +21,10 @@ pub fn routes() -> Routes {
         .add(Access::Public, routes!(create_lead::create_lead))
         .add(Access::Public, routes!(resend_code::resend_code))
         .add(Access::LeadCode, routes!(verify_lead::verify_lead))
-        .add(Access::OwnLead, routes!(create_tenant_of_lead::create_tenant_of_lead))
+        .add(
+            Access::OwnLead,
+            routes!(create_tenant_of_lead::create_tenant_of_lead),
+        )
         .add(Access::Operator(ViewLead), routes!(list_leads::list_leads))
         .add(Access::Operator(ViewLead), routes!(count_leads::count_leads))
         .add(Access::OwnLeadOr(ViewLead), routes!(find_lead::find_lead))

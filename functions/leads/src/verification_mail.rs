@@ -13,7 +13,12 @@ pub(crate) fn new_verification(context: &Context, lead: &Lead) -> (LeadCode, Out
         expires_at: context.now.plus_ms(CODE_LIFE_MS),
     };
     // Behind `#` the code stays in the browser: it reaches no server's log and no referrer.
-    let link = format!("{}#lead={}&code={}", context.app.config.frontend_url, lead.id, secret.expose_secret());
+    let link = format!(
+        "{}#lead={}&code={}",
+        context.app.config.frontend_url,
+        lead.id,
+        secret.expose_secret()
+    );
     let content = Content::VerifyLead {
         first_name: lead.first_name.to_string(),
         company_name: lead.company_name.to_string(),
@@ -21,5 +26,11 @@ pub(crate) fn new_verification(context: &Context, lead: &Lead) -> (LeadCode, Out
         code: secret.expose_secret().to_owned(),
         expires_minutes: CODE_LIFE_MS / 60_000,
     };
-    (code, context.mail(&Mail { to: lead.email.clone(), content }))
+    (
+        code,
+        context.mail(&Mail {
+            to: lead.email.clone(),
+            content,
+        }),
+    )
 }

@@ -49,7 +49,13 @@ mod tests {
     fn entry(detail_bytes: usize) -> BusEntry {
         let time = Timestamp::from_millis(0);
         let (source, detail_type) = ("tenantry".to_owned(), "tenant.created.v1".to_owned());
-        BusEntry { id: Id::new(time, &Zeroes), source, detail_type, detail: "x".repeat(detail_bytes), time }
+        BusEntry {
+            id: Id::new(time, &Zeroes),
+            source,
+            detail_type,
+            detail: "x".repeat(detail_bytes),
+            time,
+        }
     }
 
     fn sizes(batches: &[Vec<BusEntry>]) -> Vec<usize> {
@@ -66,12 +72,19 @@ mod tests {
         let result = batches(vec![entry(100_000); 5]);
 
         assert_eq!(sizes(&result), [2, 2, 1]);
-        assert!(result.iter().all(|batch| batch.iter().map(size_of).sum::<usize>() <= MAX_BYTES));
+        assert!(
+            result
+                .iter()
+                .all(|batch| batch.iter().map(size_of).sum::<usize>() <= MAX_BYTES)
+        );
     }
 
     #[test]
     fn an_entry_that_is_too_large_goes_alone() {
-        assert_eq!(sizes(&batches(vec![entry(10), entry(300_000), entry(10)])), [1, 1, 1]);
+        assert_eq!(
+            sizes(&batches(vec![entry(10), entry(300_000), entry(10)])),
+            [1, 1, 1]
+        );
     }
 
     #[test]

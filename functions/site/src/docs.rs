@@ -35,11 +35,18 @@ pub(crate) async fn find_docs() -> Raw {
     responses((status = 200, description = "The file."))
 )]
 pub(crate) async fn find_docs_file(Path(FileName(name)): Path<FileName>) -> Result<Raw, Problem> {
-    let config = Arc::new(Config::new(["/openapi.json"]).try_it_out_enabled(true).validator_url("none"));
+    let config = Arc::new(
+        Config::new(["/openapi.json"])
+            .try_it_out_enabled(true)
+            .validator_url("none"),
+    );
     match utoipa_swagger_ui::serve(&name, config) {
         Ok(Some(file)) => {
-            let headers =
-                [(CONTENT_TYPE, file.content_type), (CONTENT_SECURITY_POLICY, POLICY.to_owned()), (CACHE_CONTROL, "public, max-age=300".to_owned())];
+            let headers = [
+                (CONTENT_TYPE, file.content_type),
+                (CONTENT_SECURITY_POLICY, POLICY.to_owned()),
+                (CACHE_CONTROL, "public, max-age=300".to_owned()),
+            ];
             Ok(Raw((headers, file.bytes.into_owned()).into_response()))
         }
         Ok(None) => Err(Problem::no_such_route()),

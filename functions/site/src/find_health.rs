@@ -15,5 +15,8 @@ pub(crate) struct Health {
 #[utoipa::path(get, path = "/health")]
 pub(crate) async fn find_health(operation: Operation) -> Result<Count<Health>, Problem> {
     operation.context.store.warm_up().await?;
-    Ok(Count(Health { status: "ok", version: env!("CARGO_PKG_VERSION") }))
+    Ok(Count(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    }))
 }

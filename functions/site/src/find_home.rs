@@ -6,5 +6,9 @@ use tenantry_api::Raw;
 #[utoipa::path(get, path = "/", responses((status = 200, description = "A page.", content_type = "text/html")))]
 pub(crate) async fn find_home() -> Raw {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-    Raw(([(CONTENT_SECURITY_POLICY, policy)], Html(include_str!("home.html"))).into_response())
+    Raw((
+        [(CONTENT_SECURITY_POLICY, policy)],
+        Html(include_str!("home.html")),
+    )
+        .into_response())
 }

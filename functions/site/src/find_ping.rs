@@ -15,5 +15,8 @@ pub(crate) struct Ping {
 /// Answer.
 #[utoipa::path(get, path = "/ping")]
 pub(crate) async fn find_ping(operation: Operation) -> Count<Ping> {
-    Count(Ping { greeting: "Hello from Tenantry", date: operation.context.now.to_string() })
+    Count(Ping {
+        greeting: "Hello from Tenantry",
+        date: operation.context.now.to_string(),
+    })
 }

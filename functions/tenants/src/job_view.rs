@@ -96,7 +96,13 @@ impl From<Job> for JobView {
             subscription_id: subscription.id.to_string(),
             tier: subscription.plan.tier,
             deadline: deadline.to_string(),
-            steps: steps.into_iter().map(|Step { name, at }| StepView { name, at: at.to_string() }).collect(),
+            steps: steps
+                .into_iter()
+                .map(|Step { name, at }| StepView {
+                    name,
+                    at: at.to_string(),
+                })
+                .collect(),
             reason,
             app_plane_url,
             created_at: created_at.to_string(),

@@ -7,12 +7,15 @@ mod find_job;
 mod find_tenant;
 mod include;
 mod job_view;
+mod known_tenant;
 mod list_audit;
 mod list_jobs;
 mod list_resources;
 mod list_tenants;
 mod provision_tenant;
 mod update_tenant;
+#[cfg(test)]
+mod walk;
 
 use tenantry_api::view::{AddressView, ContactView, LeadView, ResourceView, TenantView};
 use tenantry_api::{Access, Routes, routes};
@@ -21,16 +24,37 @@ use tenantry_domain::Permission::{CreateTenant, ProvisionTenant, UpdateTenant, V
 /// The routes of this group.
 pub fn routes() -> Routes {
     Routes::new("tenants")
-        .add(Access::Operator(CreateTenant), routes!(create_tenant::create_tenant))
+        .add(
+            Access::Operator(CreateTenant),
+            routes!(create_tenant::create_tenant),
+        )
         .add(Access::Operator(ViewTenant), routes!(list_tenants::list_tenants))
-        .add(Access::Operator(ViewTenant), routes!(count_tenants::count_tenants))
-        .add(Access::TenantOrItsLead(ViewTenant), routes!(find_tenant::find_tenant))
-        .add(Access::Tenant(UpdateTenant), routes!(update_tenant::update_tenant))
-        .add(Access::AnyLeadOr(ViewTenant), routes!(check_tenant_key::check_tenant_key))
-        .add(Access::Tenant(ProvisionTenant), routes!(provision_tenant::provision_tenant))
+        .add(
+            Access::Operator(ViewTenant),
+            routes!(count_tenants::count_tenants),
+        )
+        .add(
+            Access::TenantOrItsLead(ViewTenant),
+            routes!(find_tenant::find_tenant),
+        )
+        .add(
+            Access::Tenant(UpdateTenant),
+            routes!(update_tenant::update_tenant),
+        )
+        .add(
+            Access::AnyLeadOr(ViewTenant),
+            routes!(check_tenant_key::check_tenant_key),
+        )
+        .add(
+            Access::Tenant(ProvisionTenant),
+            routes!(provision_tenant::provision_tenant),
+        )
         .add(Access::Tenant(ViewTenant), routes!(list_jobs::list_jobs))
         .add(Access::Tenant(ViewTenant), routes!(find_job::find_job))
-        .add(Access::Tenant(ViewTenant), routes!(list_resources::list_resources))
+        .add(
+            Access::Tenant(ViewTenant),
+            routes!(list_resources::list_resources),
+        )
         .add(Access::Tenant(ViewAuditLog), routes!(list_audit::list_audit))
         .schema::<TenantView>()
         .schema::<AddressView>()
