@@ -1,0 +1,795 @@
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use p256::ecdsa::SigningKey;
+use p256::pkcs8::EncodePrivateKey as _;
+use serde_json::{Value, json};
+use tenantry_api::KeySource as _;
+use tenantry_domain::Clock as _;
+use tenantry_domain::Permission::{
+    self, CreateTenant, DeleteLead, ProvisionTenant, UpdateLead, UpdateTenant, ViewAuditLog, ViewLead,
+    ViewTenant,
+};
+use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
+use tenantry_testing::{Answer, Call, TestApp};
+
+use crate::contract::scene::{Scene, routes};
+
+/// What becomes of a request, as a letter.
+///
+/// `+` let in, `T` 401 (no proof, or none that counts), `F` 403, `N` 404 (out of reach), `Q` 400 (unknown query member).
+type Letter = char;
+
+/// Who calls, in the order of the letters of `Row::callers`.
+const CALLERS: [&str; 11] = [
+    "nobody",
+    "the lead itself, or that became the tenant",
+    "another lead",
+    "operator without permissions",
+    "operator with the permission",
+    "operator with all others",
+    "member of the tenant with the permission",
+    "member of the tenant with all others",
+    "member of another tenant with the permission",
+    "the code from the lead's mail",
+    "application plane, by signature",
+];
+
+/// What is decided about one route. Written by hand, and on purpose not made from the code's own table.
+struct Row {
+    route: &'static str,
+    /// The permission that `CALLERS` speaks of; with none, operators and members hold all or nothing.
+    permission: Option<Permission>,
+    /// A letter for each of `CALLERS`.
+    callers: &'static str,
+    /// For every token that proves nothing.
+    broken: Letter,
+    /// For a good token in the query string.
+    query: Letter,
+}
+
+const fn row(
+    route: &'static str,
+    permission: Option<Permission>,
+    callers: &'static str,
+    broken: Letter,
+    query: Letter,
+) -> Row {
+    Row {
+        route,
+        permission,
+        callers,
+        broken,
+        query,
+    }
+}
+
+const POLICY: &[Row] = &[
+    // Anybody.
+    row("GET /", None, "+++++++++++", '+', 'Q'),
+    row("GET /ping", None, "+++++++++++", '+', 'Q'),
+    row("GET /health", None, "+++++++++++", '+', 'Q'),
+    row("GET /openapi.json", None, "+++++++++++", '+', 'Q'),
+    row("GET /docs", None, "+++++++++++", '+', 'Q'),
+    row("GET /docs/{file}", None, "+++++++++++", '+', 'Q'),
+    row("POST /leads", None, "+++++++++++", '+', 'Q'),
+    row("POST /leads/{id}/resend", None, "+++++++++++", '+', 'Q'),
+    // Leads.
+    row("POST /leads/{id}/verify", None, "TTTTTTTTT+T", 'T', 'T'),
+    row("POST /leads/{id}/tenants", None, "T+NFFFFFFTT", 'T', 'T'),
+    row("GET /leads", Some(ViewLead), "TFFF+FFFFTT", 'T', 'T'),
+    row("GET /leads/count", Some(ViewLead), "TFFF+FFFFTT", 'T', 'T'),
+    row("GET /leads/{id}", Some(ViewLead), "T+NF+FFFFTT", 'T', 'T'),
+    row("PATCH /leads/{id}", Some(UpdateLead), "TFFF+FFFFTT", 'T', 'T'),
+    row("DELETE /leads/{id}", Some(DeleteLead), "TFFF+FFFFTT", 'T', 'T'),
+    // Tenants.
+    row("POST /tenants", Some(CreateTenant), "TFFF+FFFFTT", 'T', 'T'),
+    row("GET /tenants", Some(ViewTenant), "TFFF+FFFFTT", 'T', 'T'),
+    row("GET /tenants/count", Some(ViewTenant), "TFFF+FFFFTT", 'T', 'T'),
+    row("GET /tenants/{id}", Some(ViewTenant), "T+NF+F+FNTT", 'T', 'T'),
+    row("PATCH /tenants/{id}", Some(UpdateTenant), "TFFF+F+FNTT", 'T', 'T'),
+    row(
+        "GET /tenant-keys/{key}",
+        Some(ViewTenant),
+        "T++F+F+F+TT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/provision",
+        Some(ProvisionTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/jobs",
+        Some(ViewTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/jobs/{jobId}",
+        Some(ViewTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/resources",
+        Some(ViewTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/audit",
+        Some(ViewAuditLog),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    // Application planes.
+    row("POST /webhook", None, "TTTTTTTTTT+", 'T', 'Q'),
+];
+
+type Items = Vec<HashMap<String, AttributeValue>>;
+
+/// How a request says who sends it.
+enum Proof {
+    None,
+    Bearer(String),
+    /// The whole value of the Authorization header.
+    Authorization(String),
+    TwoHeaders(String, String),
+    Query(String),
+    Signature,
+}
+
+#[test]
+fn every_route_has_a_line_in_the_policy_and_every_line_a_route() {
+    let in_code: BTreeSet<String> = routes().into_iter().collect();
+    let in_policy: BTreeSet<String> = POLICY.iter().map(|row| row.route.to_owned()).collect();
+
+    let missing: Vec<_> = in_code.difference(&in_policy).collect();
+    let stale: Vec<_> = in_policy.difference(&in_code).collect();
+
+    assert!(
+        missing.is_empty(),
+        "decide who may call {missing:?}: add lines to POLICY in tests/contract/authorization.rs"
+    );
+    assert!(
+        stale.is_empty(),
+        "POLICY in tests/contract/authorization.rs names routes that are gone: {stale:?}"
+    );
+    assert_eq!(in_policy.len(), POLICY.len(), "a route stands in POLICY twice");
+}
+
+#[tokio::test]
+async fn everybody_gets_what_the_policy_says_and_a_refusal_changes_nothing() {
+    let mut picture = legend();
+    let mut wrong = Vec::new();
+
+    for row in POLICY {
+        let observed = observe(row, &mut wrong).await;
+        let _ = writeln!(picture, "{:31} {}", row.route, spaced(&observed));
+    }
+
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("policy", picture);
+    });
+}
+
+#[tokio::test]
+async fn a_refusal_comes_before_the_body_is_looked_at() {
+    let mut wrong = Vec::new();
+
+    for row in POLICY.iter().filter(|row| takes_body(row.route)) {
+        let scene = Scene::of(row.route).await;
+        let before = state(&scene.app).await;
+        let large = "[".repeat(300 * 1024);
+        let bodies = [
+            ("application/json", "{\"key\":"),
+            ("text/plain", "key"),
+            ("application/json", ""),
+            ("application/json", &large),
+        ];
+        let expected: Vec<Letter> = row.callers.chars().collect();
+        for (position, proof) in callers(&scene, row).into_iter().enumerate() {
+            // Those who are let in hear what is wrong with the body; a signature is made over the body, so there is none here.
+            if expected[position] == '+' || matches!(proof, Proof::Signature) {
+                continue;
+            }
+            for (content_type, body) in bodies {
+                let call = prove(&scene, row.route, scene.bare(row.route), &proof);
+                let call = call.header("content-type", content_type).body(body);
+                // An idempotency key makes the guard read the body; the routes whose proof is looked up do not take one.
+                let call = if is_looked_up(row.route) {
+                    call
+                } else {
+                    call.header("idempotency-key", "k")
+                };
+                let answer = call.send().await;
+                if letter_of(&answer) != expected[position] {
+                    let start: String = body.chars().take(10).collect();
+                    wrong.push(format!(
+                        "{} by {} with {content_type} `{start}`: {}",
+                        row.route, CALLERS[position], answer.text
+                    ));
+                }
+            }
+        }
+        assert!(
+            state(&scene.app).await == before,
+            "{}: a refused request changed something",
+            row.route
+        );
+    }
+
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_public_route_that_takes_a_body_refuses_one_that_is_not_json() {
+    let app = TestApp::start().await;
+
+    let answer = app
+        .post("/leads")
+        .header("content-type", "application/json")
+        .body("{\"email\":")
+        .send()
+        .await;
+
+    answer.expect_problem(400, "malformed_json");
+}
+
+#[tokio::test]
+async fn an_operators_token_without_platform_scope_opens_nothing() {
+    let app = TestApp::start().await;
+    let now = app.clock.now().as_seconds();
+    let names: Vec<&str> = Permission::all().map(Permission::name).collect();
+    let claims = json!({ "sub": "somebody", "scope": "openid profile", "permissions": names });
+    let token = app
+        .product
+        .issuer
+        .sign(claims, now, now + 60)
+        .expect("the local issuer signs");
+
+    let answer = app.get("/tenants").bearer(&token).send().await;
+
+    answer.expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_token_with_half_a_membership_proves_nothing() {
+    let app = TestApp::start().await;
+    let now = app.clock.now().as_seconds();
+    let halves = [
+        json!({ "tenantId": app.unknown_id() }),
+        json!({ "userTenantId": app.unknown_id(), "scope": "platform" }),
+    ];
+
+    for half in halves {
+        let mut claims = json!({ "sub": "somebody", "permissions": ["ViewTenant"] });
+        claims
+            .as_object_mut()
+            .expect("claims are an object")
+            .extend(half.as_object().cloned().unwrap_or_default());
+        let token = app
+            .product
+            .issuer
+            .sign(claims, now, now + 60)
+            .expect("the local issuer signs");
+
+        let answer = app.get("/tenants").bearer(&token).send().await;
+
+        answer.expect_problem(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn a_members_scope_does_not_grow_by_a_platform_claim() {
+    let app = TestApp::start().await;
+    let now = app.clock.now().as_seconds();
+    let (mine, theirs) = (app.tenant("mine").await, app.tenant("theirs").await);
+    let claims = json!({ "sub": "x", "scope": "platform", "tenantId": mine, "userTenantId": app.unknown_id(), "permissions": ["ViewTenant"] });
+    let token = app
+        .product
+        .issuer
+        .sign(claims, now, now + 60)
+        .expect("the local issuer signs");
+
+    let own = app.get(&format!("/tenants/{mine}")).bearer(&token).send().await;
+    let other = app.get(&format!("/tenants/{theirs}")).bearer(&token).send().await;
+    let list = app.get("/tenants").bearer(&token).send().await;
+
+    own.expect(200);
+    other.expect_problem(404, "not_found");
+    list.expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_leads_token_ends_after_an_hour() {
+    let scene = Scene::of("GET /leads/{id}").await;
+    let path = format!("/leads/{}", scene.lead.id);
+
+    scene.app.clock.advance_ms(60 * 60_000 - 1_000);
+    let in_time = scene.app.get(&path).bearer(&scene.lead.token).send().await;
+    scene.app.clock.advance_ms(1_000);
+    let late = scene.app.get(&path).bearer(&scene.lead.token).send().await;
+
+    in_time.expect(200);
+    late.expect_problem(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn an_erased_leads_token_opens_nothing_of_the_lead() {
+    let scene = Scene::of("DELETE /leads/{id}").await;
+    let path = format!("/leads/{}", scene.lead.id);
+    scene
+        .app
+        .delete(&path)
+        .bearer(&scene.app.operator())
+        .send()
+        .await
+        .expect(204);
+
+    let read = scene.app.get(&path).bearer(&scene.lead.token).send().await;
+    let body = json!({ "key": "late", "domains": ["acme.com"] });
+    let onboard = scene
+        .app
+        .post(&format!("{path}/tenants"))
+        .bearer(&scene.lead.token)
+        .json(&body)
+        .send()
+        .await;
+    let verify = scene
+        .app
+        .post(&format!("{path}/verify"))
+        .bearer(&scene.code)
+        .send()
+        .await;
+
+    read.expect_problem(404, "not_found");
+    onboard.expect_problem(404, "not_found");
+    verify.expect_problem(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn somebody_elses_id_and_an_id_that_is_nobodys_are_answered_alike() {
+    let scene = Scene::of("GET /tenants/{id}").await;
+    let app = &scene.app;
+    let member = app.member(&scene.elsewhere);
+    let (theirs, nobodys) = (scene.tenant_id.clone(), app.unknown_id());
+
+    let answer = app
+        .get(&format!("/tenants/{theirs}"))
+        .bearer(&member)
+        .send()
+        .await;
+    let unknown = app
+        .get(&format!("/tenants/{nobodys}"))
+        .bearer(&member)
+        .send()
+        .await;
+
+    let without_ids = |answer: &Answer, id: &str| {
+        let mut json = answer.json();
+        json["instance"] = Value::Null;
+        json.to_string().replace(id, "…")
+    };
+    assert_eq!(answer.status, unknown.status);
+    assert_eq!(without_ids(&answer, &theirs), without_ids(&unknown, &nobodys));
+    assert_eq!(
+        answer.usage.calls, unknown.usage.calls,
+        "the cost tells them apart"
+    );
+}
+
+/// The letters of a row as they turn out: callers, broken proofs together, query.
+async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
+    let scene = Scene::of(row.route).await;
+    let mut letters = vec!['?'; CALLERS.len()];
+    let expected: Vec<Letter> = row.callers.chars().collect();
+    assert_eq!(
+        expected.len(),
+        CALLERS.len(),
+        "{}: a letter for each caller",
+        row.route
+    );
+    let mut before = state(&scene.app).await;
+    // Refusals first: a request that is let in may change what the next one finds.
+    let (refused, let_in): (Vec<_>, Vec<_>) = callers(&scene, row)
+        .into_iter()
+        .enumerate()
+        .partition(|(position, _)| expected[*position] != '+');
+    let mut broken_letters = BTreeSet::new();
+    for (position, proof) in refused {
+        let answer = send(&scene, row.route, &proof).await;
+        letters[position] = judge(row, CALLERS[position], &answer, expected[position], wrong);
+        check_unchanged(&scene.app, row, CALLERS[position], &mut before, wrong).await;
+    }
+    for (name, proof) in broken(&scene, row.route).await {
+        let answer = send(&scene, row.route, &proof).await;
+        broken_letters.insert(judge(row, name, &answer, row.broken, wrong));
+    }
+    if row.broken == '+' {
+        before = state(&scene.app).await;
+    } else {
+        check_unchanged(&scene.app, row, "a broken token", &mut before, wrong).await;
+    }
+    let answer = send(&scene, row.route, &Proof::Query(scene.app.operator())).await;
+    let query = judge(row, "token in the query", &answer, row.query, wrong);
+    check_unchanged(&scene.app, row, "token in the query", &mut before, wrong).await;
+    for (position, proof) in let_in {
+        let answer = send(&scene, row.route, &proof).await;
+        letters[position] = judge(row, CALLERS[position], &answer, '+', wrong);
+    }
+    letters.extend(broken_letters);
+    letters.push(query);
+    letters.into_iter().collect()
+}
+
+fn judge(row: &Row, caller: &str, answer: &Answer, expected: Letter, wrong: &mut Vec<String>) -> Letter {
+    let letter = letter_of(answer);
+    if letter != expected {
+        wrong.push(format!(
+            "{} by {caller}: {expected} expected, {letter} found: {} {}",
+            row.route, answer.status, answer.text
+        ));
+    }
+    if letter == '+' && !answer.status.is_success() && !answer.status.is_redirection() {
+        wrong.push(format!(
+            "{} by {caller}: let in, but not carried out: {} {}",
+            row.route, answer.status, answer.text
+        ));
+    }
+    if matches!(letter, 'T' | 'F') && !is_looked_up(row.route) && answer.usage.calls != 0 {
+        wrong.push(format!(
+            "{} by {caller}: the refusal cost {} calls to the table",
+            row.route, answer.usage.calls
+        ));
+    }
+    let challenge = answer.header("www-authenticate").unwrap_or_default();
+    if letter == 'T' && row.route != "POST /webhook" && !challenge.starts_with("Bearer ") {
+        wrong.push(format!("{} by {caller}: 401 without a challenge", row.route));
+    }
+    letter
+}
+
+async fn check_unchanged(
+    app: &TestApp,
+    row: &Row,
+    caller: &str,
+    before: &mut Items,
+    wrong: &mut Vec<String>,
+) {
+    let after = state(app).await;
+    if *before != after {
+        wrong.push(format!(
+            "{} by {caller}: a refused request changed something",
+            row.route
+        ));
+        *before = after;
+    }
+}
+
+/// Everything in the table but the counters of rate limits, which count refusals on purpose.
+async fn state(app: &TestApp) -> Items {
+    let mut items = app.items().await;
+    items.retain(|item| !item["pk"].as_s().is_ok_and(|pk| pk.starts_with("RATE#")));
+    items
+}
+
+fn letter_of(answer: &Answer) -> Letter {
+    match answer.status.as_u16() {
+        401 => 'T',
+        403 => 'F',
+        404 => 'N',
+        400 if answer.text_at("/code") == "unknown_query_member" => 'Q',
+        _ => '+',
+    }
+}
+
+async fn send(scene: &Scene, route: &str, proof: &Proof) -> Answer {
+    let call = match proof {
+        Proof::Query(token) => scene.bare_with(route, &format!("?access_token={token}")),
+        _ => scene.bare(route),
+    };
+    prove(scene, route, scene.with_sample(route, call), proof)
+        .send()
+        .await
+}
+
+fn prove<'a>(scene: &Scene, route: &str, call: Call<'a>, proof: &Proof) -> Call<'a> {
+    match proof {
+        Proof::None | Proof::Query(_) => call,
+        Proof::Bearer(token) => call.bearer(token),
+        Proof::Authorization(value) => call.header("authorization", value),
+        Proof::TwoHeaders(one, other) => call.bearer(one).bearer(other),
+        Proof::Signature => scene.sign(call, &scene.sample(route).unwrap_or_default()),
+    }
+}
+
+/// The proofs of `CALLERS`, in their order.
+fn callers(scene: &Scene, row: &Row) -> Vec<Proof> {
+    let app = &scene.app;
+    let with: Vec<Permission> = row
+        .permission
+        .map_or_else(|| Permission::all().collect(), |permission| vec![permission]);
+    let others: Vec<Permission> = match row.permission {
+        None => Permission::all().collect(),
+        Some(permission) => Permission::all().filter(|other| *other != permission).collect(),
+    };
+    vec![
+        Proof::None,
+        Proof::Bearer(scene.own_token(row.route).to_owned()),
+        Proof::Bearer(scene.stranger.token.clone()),
+        Proof::Bearer(app.operator_with([])),
+        Proof::Bearer(app.operator_with(with.clone())),
+        Proof::Bearer(app.operator_with(others.clone())),
+        Proof::Bearer(app.member_with(&scene.tenant_id, with.clone())),
+        Proof::Bearer(app.member_with(&scene.tenant_id, others)),
+        Proof::Bearer(app.member_with(&scene.elsewhere, with)),
+        Proof::Bearer(scene.code.clone()),
+        Proof::Signature,
+    ]
+}
+
+/// Proofs that prove nothing, most of which would open every route if one check were missing.
+async fn broken(scene: &Scene, route: &str) -> Vec<(&'static str, Proof)> {
+    let app = &scene.app;
+    let now = app.clock.now().as_seconds();
+    let (issued_at, expires_at) = (now - 60, now + 3_600);
+    let issuer = &app.product.issuer;
+    let sign = |more: Value, expires_at| {
+        issuer
+            .sign(claims(more), issued_at, expires_at)
+            .expect("the local issuer signs")
+    };
+    let good = sign(json!({}), expires_at);
+    let jwks = issuer
+        .fetch("")
+        .await
+        .expect("the local issuer has its keys at hand");
+    let kid = kid_of(&good);
+    let (lead, lead_kid) = (&scene.lead, kid_of(&scene.lead.token));
+    let full = json!({ "iss": ISSUER, "aud": AUDIENCE, "iat": issued_at, "exp": expires_at });
+    let full = merged(claims(json!({})), full);
+    let as_lead =
+        json!({ "iss": "tenantry", "aud": "lead", "sub": lead.id, "iat": issued_at, "exp": expires_at });
+    let other_issuer = LocalIssuer::new(&[7; 32]).expect("the seed is a key");
+    let (key_x, key_point) = public_key(&jwks);
+    let mut broken = vec![
+        ("expired", Proof::Bearer(sign(json!({}), now))),
+        (
+            "without an end",
+            Proof::Bearer(sign(json!({ "exp": null }), expires_at)),
+        ),
+        (
+            "not valid yet",
+            Proof::Bearer(sign(json!({ "nbf": now + 60 }), expires_at)),
+        ),
+        (
+            "for another audience",
+            Proof::Bearer(sign(json!({ "aud": "another" }), expires_at)),
+        ),
+        (
+            "for the audience of leads",
+            Proof::Bearer(sign(json!({ "aud": "lead", "sub": lead.id }), expires_at)),
+        ),
+        (
+            "of another issuer",
+            Proof::Bearer(sign(json!({ "iss": "https://evil.example" }), expires_at)),
+        ),
+        (
+            "of ourselves as issuer",
+            Proof::Bearer(sign(as_lead.clone(), expires_at)),
+        ),
+        (
+            "signed by another key",
+            Proof::Bearer(
+                other_issuer
+                    .sign(claims(json!({})), issued_at, expires_at)
+                    .expect("signs"),
+            ),
+        ),
+        (
+            "signed by another key under our key's id",
+            Proof::Bearer(es256(&full, &kid)),
+        ),
+        (
+            "with a changed signature",
+            Proof::Bearer(with_changed_signature(&good)),
+        ),
+        (
+            "with changed claims",
+            Proof::Bearer(with_claims(
+                &good,
+                &merged(full.clone(), json!({ "sub": "root" })),
+            )),
+        ),
+        (
+            "HS256 under the key set",
+            Proof::Bearer(hs256(&full, &kid, jwks.as_bytes())),
+        ),
+        (
+            "HS256 under the public key",
+            Proof::Bearer(hs256(&full, &kid, &key_point)),
+        ),
+        (
+            "HS256 under half the public key",
+            Proof::Bearer(hs256(&full, &kid, &key_x)),
+        ),
+        (
+            "HS256 as a lead under the key set",
+            Proof::Bearer(hs256(&as_lead, &lead_kid, jwks.as_bytes())),
+        ),
+        (
+            "HS256 as a lead under no key",
+            Proof::Bearer(hs256(&as_lead, &lead_kid, b"")),
+        ),
+        (
+            "HS256 as a lead under an unknown key",
+            Proof::Bearer(hs256(&as_lead, "k9", b"k9")),
+        ),
+        (
+            "a lead's with changed claims",
+            Proof::Bearer(with_claims(&lead.token, &merged(as_lead, json!({ "exp": now })))),
+        ),
+        ("no token at all", Proof::Bearer("x".to_owned())),
+        ("too long", Proof::Bearer(format!("{good}{}", "A".repeat(9_000)))),
+        (
+            "Basic",
+            Proof::Authorization(format!("Basic {}", URL_SAFE_NO_PAD.encode("operator:password"))),
+        ),
+        (
+            "a good token under Basic",
+            Proof::Authorization(format!("Basic {good}")),
+        ),
+        (
+            "a good token without a scheme",
+            Proof::Authorization(good.clone()),
+        ),
+        (
+            "a good token with something behind it",
+            Proof::Authorization(format!("Bearer {good} x")),
+        ),
+        ("two good tokens", Proof::TwoHeaders(good.clone(), good.clone())),
+    ];
+    for alg in ["none", "None", "NONE", ""] {
+        let (_, signature) = good.rsplit_once('.').expect("a token has three parts");
+        broken.push(("alg none", Proof::Bearer(unsigned(&full, &kid, alg, ""))));
+        broken.push((
+            "alg none with a signature",
+            Proof::Bearer(unsigned(&full, &kid, alg, signature)),
+        ));
+    }
+    if route.contains("/leads/") {
+        broken.push((
+            "the code of another lead",
+            Proof::Bearer(format!("{}x", scene.code)),
+        ));
+    }
+    broken
+}
+
+/// An operator who may do everything.
+fn claims(more: Value) -> Value {
+    let names: Vec<&str> = Permission::all().map(Permission::name).collect();
+    merged(
+        json!({ "sub": "local-operator", "scope": "platform", "permissions": names }),
+        more,
+    )
+}
+
+fn merged(mut claims: Value, more: Value) -> Value {
+    if let (Some(claims), Value::Object(more)) = (claims.as_object_mut(), more) {
+        claims.extend(more);
+    }
+    claims
+}
+
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+fn kid_of(token: &str) -> String {
+    jsonwebtoken::decode_header(token)
+        .ok()
+        .and_then(|header| header.kid)
+        .expect("our tokens name their key")
+}
+
+fn unsigned(claims: &Value, kid: &str, alg: &str, signature: &str) -> String {
+    format!(
+        "{}.{}.{signature}",
+        part(&json!({ "typ": "JWT", "alg": alg, "kid": kid })),
+        part(claims)
+    )
+}
+
+fn hs256(claims: &Value, kid: &str, secret: &[u8]) -> String {
+    let header = Header {
+        kid: Some(kid.to_owned()),
+        ..Header::new(Algorithm::HS256)
+    };
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret)).expect("claims can be signed")
+}
+
+fn es256(claims: &Value, kid: &str) -> String {
+    let key = SigningKey::from_slice(&[9; 32])
+        .expect("the seed is a key")
+        .to_pkcs8_der()
+        .expect("the key has a DER form");
+    let header = Header {
+        kid: Some(kid.to_owned()),
+        ..Header::new(Algorithm::ES256)
+    };
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_ec_der(key.as_bytes()))
+        .expect("claims can be signed")
+}
+
+/// The token's header and signature around other claims.
+fn with_claims(token: &str, claims: &Value) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    format!("{}.{}.{}", parts[0], part(claims), parts[2])
+}
+
+fn with_changed_signature(token: &str) -> String {
+    let (rest, signature) = token.rsplit_once('.').expect("a token has three parts");
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).expect("signatures are base64");
+    bytes[0] ^= 1;
+    format!("{rest}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The public key as it is published: its x coordinate, and the uncompressed point.
+fn public_key(jwks: &str) -> (Vec<u8>, Vec<u8>) {
+    let jwks: Value = serde_json::from_str(jwks).expect("a key set is JSON");
+    let coordinate = |name: &str| {
+        let text = jwks["keys"][0][name].as_str().expect("the key has coordinates");
+        URL_SAFE_NO_PAD.decode(text).expect("coordinates are base64")
+    };
+    let (x, y) = (coordinate("x"), coordinate("y"));
+    let point = [vec![4], x.clone(), y].concat();
+    (x, point)
+}
+
+/// The two routes whose proof is compared with something in the table, by the handler.
+fn is_looked_up(route: &str) -> bool {
+    matches!(route, "POST /leads/{id}/verify" | "POST /webhook")
+}
+
+fn takes_body(route: &str) -> bool {
+    route.starts_with("POST ") || route.starts_with("PATCH ")
+}
+
+fn spaced(letters: &str) -> String {
+    letters
+        .chars()
+        .map(|letter| letter.to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn legend() -> String {
+    let mut text =
+        "+ let in   T 401   F 403   N 404: out of reach   Q 400: unknown query member\n\n".to_owned();
+    for (position, caller) in CALLERS.iter().enumerate() {
+        let _ = writeln!(text, "{:2} {caller}", position + 1);
+    }
+    let _ = writeln!(
+        text,
+        "12 every token that is expired, forged, confused, misplaced or for somebody else"
+    );
+    let _ = writeln!(text, "13 a good token in the query string\n");
+    let numbers: Vec<String> = (1..=13).map(|number| (number % 10).to_string()).collect();
+    let _ = writeln!(text, "{:31} {}", "", numbers.join(" "));
+    text
+}

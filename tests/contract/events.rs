@@ -1,0 +1,208 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tenantry_local::ReceivedMail;
+use tenantry_testing::TestApp;
+
+use crate::contract::scene::Scene;
+
+/// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
+const TYPES: [&str; 9] = [
+    "lead.created.v1",
+    "lead.erased.v1",
+    "lead.updated.v1",
+    "lead.verified.v1",
+    "tenant.activated.v1",
+    "tenant.created.v1",
+    "tenant.provisioning_failed.v1",
+    "tenant.provisioning_requested.v1",
+    "tenant.updated.v1",
+];
+
+#[tokio::test]
+async fn events_are_these_whole() {
+    let app = everything_that_can_be_told().await;
+
+    let events = app.events().await;
+
+    let types: BTreeSet<&str> = events
+        .iter()
+        .filter_map(|event| event["detail-type"].as_str())
+        .collect();
+    assert_eq!(types, BTreeSet::from(TYPES));
+    for kind in TYPES {
+        let first = events
+            .iter()
+            .find(|event| event["detail-type"] == kind)
+            .expect("every type was there above");
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_json_snapshot!(format!("event-{kind}"), first);
+        });
+    }
+}
+
+#[tokio::test]
+async fn mails_are_these_whole() {
+    let app = everything_that_can_be_told().await;
+
+    let mails = app.mails().await;
+
+    let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(subjects, ["Confirm your e-mail address", "Acme Ltd is ready"]);
+    for (name, mail) in ["verify_lead", "tenant_welcome"].into_iter().zip(&mails) {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("mail-{name}"), picture(mail));
+        });
+    }
+}
+
+#[tokio::test]
+async fn every_event_says_the_same_of_itself_inside_and_outside() {
+    let app = everything_that_can_be_told().await;
+
+    let events = app.events().await;
+
+    let mut ids = BTreeSet::new();
+    for event in &events {
+        let detail = &event["detail"];
+        assert_eq!(detail["type"], event["detail-type"]);
+        assert_eq!(detail["source"], event["source"]);
+        assert_eq!(detail["specversion"], "1.0");
+        assert!(
+            ids.insert(detail["id"].to_string()),
+            "two events have the id {}",
+            detail["id"]
+        );
+        assert!(
+            detail["correlationid"].as_str().is_some_and(|id| !id.is_empty()),
+            "{event}"
+        );
+        let is_about_tenant = detail["type"]
+            .as_str()
+            .is_some_and(|kind| kind.starts_with("tenant."));
+        assert!(
+            !is_about_tenant || detail["tenantid"] == detail["subject"],
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn personal_data_and_secrets_are_in_no_event_but_the_one_that_provisions() {
+    let app = everything_that_can_be_told().await;
+
+    let events = app.events().await;
+
+    for event in events
+        .iter()
+        .filter(|event| event["detail-type"] != "tenant.provisioning_requested.v1")
+    {
+        let text = event.to_string();
+        for secret in ["Ada", "Lovelace", "ada@acme.com", "secret", "tlc_", "callback"] {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_or_a_person_is_never_readable_in_the_table_as_a_message() {
+    let app = TestApp::start().await;
+    let answer = app
+        .post("/leads")
+        .json(&TestApp::new_lead("ada@acme.com"))
+        .send()
+        .await;
+    answer.expect(201);
+    let tenant_id = app.tenant("acme").await;
+    let provision = app
+        .post(&format!("/tenants/{tenant_id}/provision"))
+        .bearer(&app.operator());
+    provision.json(&TestApp::subscription()).send().await.expect(202);
+
+    let items = app.items().await;
+
+    let outbox = items
+        .iter()
+        .filter(|item| format!("{:?}", item.get("pk")).contains("OUTBOX#"));
+    let texts: Vec<String> = outbox.map(|item| format!("{item:?}")).collect();
+    assert!(texts.len() >= 4, "{texts:?}");
+    for text in texts {
+        for secret in ["ada@acme.com", "Lovelace", "tlc_", "secret\\\""] {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+    }
+}
+
+/// One installation in which everything happens once that has an event or a mail.
+async fn everything_that_can_be_told() -> TestApp {
+    let app = TestApp::start().await;
+    let operator = app.operator();
+    let lead = app.verified_lead("ada@acme.com").await;
+    let path = format!("/leads/{}", lead.id);
+    let address = json!({ "address": "1 Main Street", "city": "London", "country": "United Kingdom" });
+    let changes = json!({ "companyName": "Acme Ltd", "address": address });
+    app.patch(&path)
+        .bearer(&operator)
+        .json(&changes)
+        .send()
+        .await
+        .expect(200);
+    let body = json!({ "key": "acme", "domains": ["acme.com"] });
+    let tenant = app
+        .post(&format!("{path}/tenants"))
+        .bearer(&lead.token)
+        .json(&body)
+        .send()
+        .await;
+    let tenant_id = tenant.expect(201).text_at("/id");
+    let changes = json!({ "website": "https://acme.com" });
+    app.patch(&format!("/tenants/{tenant_id}"))
+        .bearer(&operator)
+        .json(&changes)
+        .send()
+        .await
+        .expect(200);
+    app.clock.advance_minutes(1);
+    let first = app.provision(&tenant_id).await;
+    app.report(&first, &first.failure("no room in eu-west-1"))
+        .await
+        .expect(204);
+    app.clock.advance_minutes(1);
+    let second = app.provision(&tenant_id).await;
+    app.report(&second, &second.success()).await.expect(204);
+    app.delete(&path).bearer(&operator).send().await.expect(204);
+    app.settle().await;
+    app
+}
+
+fn picture(mail: &ReceivedMail) -> String {
+    let ReceivedMail {
+        to,
+        subject,
+        text,
+        html,
+        ..
+    } = mail;
+    format!("to: {to}\nsubject: {subject}\n\n--- text ---\n{text}\n--- html ---\n{html}")
+}
+
+#[tokio::test]
+async fn an_events_trace_is_that_of_the_request() {
+    let scene = Scene::of("POST /tenants").await;
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let create = scene
+        .request("POST /tenants")
+        .bearer(&scene.app.operator())
+        .header("traceparent", traceparent);
+
+    let answer = create.send().await.expect(201);
+
+    let events = scene.app.events_of("tenant.created.v1").await;
+    let event = events
+        .last()
+        .map(|event| event["detail"].clone())
+        .unwrap_or_default();
+    assert_eq!(event["traceparent"], traceparent);
+    assert_eq!(event["correlationid"].as_str(), answer.header("x-request-id"));
+    assert_eq!(event["tenantid"], Value::from(answer.text_at("/id")));
+}

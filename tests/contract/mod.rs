@@ -1,0 +1,8 @@
+//! What others rely on, as pictures and tables that a reviewer reads: a change that breaks one of these is a decision.
+
+mod authorization;
+mod capacity;
+mod events;
+mod openapi;
+mod scene;
+mod template;

@@ -1,0 +1,220 @@
+use serde_json::{Value, json};
+use tenantry_app::signature;
+use tenantry_domain::Clock as _;
+use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead};
+
+/// An installation in which one route can be tried by everybody: two leads that are not each other, two tenants, and what
+/// the route's path names.
+pub(crate) struct Scene {
+    pub(crate) app: TestApp,
+    /// Verified, without a tenant; what `/leads/{id}` names.
+    pub(crate) lead: VerifiedLead,
+    /// The present code of that lead.
+    pub(crate) code: String,
+    /// The lead that became the tenant.
+    pub(crate) founder: VerifiedLead,
+    /// A lead that the path does not name.
+    pub(crate) stranger: VerifiedLead,
+    /// What `/tenants/{id}` names.
+    pub(crate) tenant_id: String,
+    /// Another tenant.
+    pub(crate) elsewhere: String,
+    /// The tenant's open job, for the routes that need one.
+    provisioning: Option<Provisioning>,
+}
+
+/// The routes as the code has them, `METHOD /path`, in the order of the groups.
+pub(crate) fn routes() -> Vec<String> {
+    let tables = tenantry_local::groups()
+        .into_iter()
+        .flat_map(|group| group.table());
+    tables
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect()
+}
+
+/// Method and path of a route.
+pub(crate) fn split(route: &str) -> (&str, &str) {
+    route.split_once(' ').expect("a route is a method and a path")
+}
+
+impl Scene {
+    pub(crate) async fn of(route: &str) -> Self {
+        let app = TestApp::start_with(|config| config.public_rate_per_minute = 100_000).await;
+        let founder = app.verified_lead("founder@acme.com").await;
+        let stranger = app.verified_lead("stranger@other.com").await;
+        let lead = app.verified_lead("lead@acme.com").await;
+        app.post(&format!("/leads/{}/resend", lead.id))
+            .send()
+            .await
+            .expect(202);
+        let code = app.last_code().await;
+        let acme = json!({ "key": "acme", "domains": ["acme.com"] });
+        let founded = app
+            .post(&format!("/leads/{}/tenants", founder.id))
+            .bearer(&founder.token)
+            .json(&acme)
+            .send()
+            .await;
+        let tenant_id = founded.expect(201).text_at("/id");
+        let elsewhere = app.tenant("elsewhere").await;
+        let needs_resources = route.contains("/resources");
+        let needs_job = route.contains("/jobs") || route == "POST /webhook" || needs_resources;
+        let provisioning = if needs_job {
+            Some(app.provision(&tenant_id).await)
+        } else {
+            None
+        };
+        if let Some(job) = provisioning.as_ref().filter(|_| needs_resources) {
+            app.report(job, &job.success()).await.expect(204);
+        }
+        app.settle().await;
+        Self {
+            app,
+            lead,
+            code,
+            founder,
+            stranger,
+            tenant_id,
+            elsewhere,
+            provisioning,
+        }
+    }
+
+    /// The body of a request that is carried out; `None` for routes that take none. Every route stands here.
+    pub(crate) fn sample(&self, route: &str) -> Option<Value> {
+        match route {
+            "GET /"
+            | "GET /ping"
+            | "GET /health"
+            | "GET /openapi.json"
+            | "GET /docs"
+            | "GET /docs/{file}"
+            | "GET /leads"
+            | "GET /leads/count"
+            | "GET /leads/{id}"
+            | "DELETE /leads/{id}"
+            | "POST /leads/{id}/resend"
+            | "POST /leads/{id}/verify"
+            | "GET /tenants"
+            | "GET /tenants/count"
+            | "GET /tenants/{id}"
+            | "GET /tenant-keys/{key}"
+            | "GET /tenants/{id}/jobs"
+            | "GET /tenants/{id}/jobs/{jobId}"
+            | "GET /tenants/{id}/resources"
+            | "GET /tenants/{id}/audit" => None,
+            "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
+            "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
+            "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),
+            "POST /tenants" => Some(TestApp::new_tenant("globex")),
+            "PATCH /tenants/{id}" => Some(json!({ "name": "Acme Ltd" })),
+            "POST /tenants/{id}/provision" => Some(TestApp::subscription()),
+            "POST /webhook" => Some(self.job().success()),
+            _ => {
+                panic!("{route} has no sample request: add one to `Scene::sample` in tests/contract/scene.rs")
+            }
+        }
+    }
+
+    /// The path with this scene's ids.
+    pub(crate) fn path(&self, route: &str) -> String {
+        let (_, template) = split(route);
+        let id = if is_about_lead(route) {
+            &self.lead.id
+        } else {
+            &self.tenant_id
+        };
+        let job_id = self
+            .provisioning
+            .as_ref()
+            .map_or("", |provisioning| &provisioning.job_id);
+        let path = template
+            .replace("{id}", id)
+            .replace("{jobId}", job_id)
+            .replace("{key}", "free")
+            .replace("{file}", "index.html");
+        assert!(
+            !path.contains('{'),
+            "{route}: `Scene::path` in tests/contract/scene.rs has no value for a parameter"
+        );
+        path
+    }
+
+    /// The token of the lead that the path names, or that became the tenant that the path names.
+    pub(crate) fn own_token(&self, route: &str) -> &str {
+        if is_about_lead(route) {
+            &self.lead.token
+        } else {
+            &self.founder.token
+        }
+    }
+
+    /// A request without body or proof.
+    pub(crate) fn bare(&self, route: &str) -> Call<'_> {
+        self.bare_with(route, "")
+    }
+
+    /// A request without body or proof, with a query.
+    pub(crate) fn bare_with(&self, route: &str, query: &str) -> Call<'_> {
+        let (method, _) = split(route);
+        self.app.call(method, &format!("{}{query}", self.path(route)))
+    }
+
+    /// The sample request, without proof.
+    pub(crate) fn request(&self, route: &str) -> Call<'_> {
+        self.with_sample(route, self.bare(route))
+    }
+
+    /// Adds the sample's body.
+    pub(crate) fn with_sample<'a>(&self, route: &str, call: Call<'a>) -> Call<'a> {
+        match self.sample(route) {
+            Some(body) => call.json(&body),
+            None => call,
+        }
+    }
+
+    /// The headers with which the application plane signs this body.
+    pub(crate) fn sign<'a>(&self, call: Call<'a>, body: &Value) -> Call<'a> {
+        let now = self.app.clock.now().as_millis();
+        let signature = match &self.provisioning {
+            Some(job) => signature::sign(&job.secret, body.to_string().as_bytes(), &job.context, now),
+            None => signature::sign(&"no job".to_owned().into(), b"", "", now),
+        };
+        call.header("x-timestamp", &now.to_string())
+            .header("x-signature", &signature)
+    }
+
+    /// The same request with the proof of somebody who may.
+    pub(crate) fn prove<'a>(&self, route: &str, call: Call<'a>, body: &Value) -> Call<'a> {
+        match route {
+            "POST /webhook" => self.sign(call, body),
+            "POST /leads/{id}/verify" => call.bearer(&self.code),
+            "POST /leads/{id}/tenants" => call.bearer(self.own_token(route)),
+            _ => call.bearer(&self.app.operator()),
+        }
+    }
+
+    /// The sample request of somebody who may.
+    pub(crate) async fn carry_out(&self, route: &str) -> Answer {
+        let body = self.sample(route).unwrap_or_default();
+        let answer = self.prove(route, self.request(route), &body).send().await;
+        assert!(
+            answer.status.is_success() || answer.status.is_redirection(),
+            "{route}: the sample request is not carried out: {} {}",
+            answer.status,
+            answer.text
+        );
+        answer
+    }
+
+    pub(crate) fn job(&self) -> &Provisioning {
+        self.provisioning
+            .as_ref()
+            .expect("the scene of this route has a job")
+    }
+}
+
+fn is_about_lead(route: &str) -> bool {
+    route.contains(" /leads/")
+}

@@ -1,0 +1,5 @@
+//! What is true at the edge of every route: tokens, headers, problems, logs.
+
+mod answers;
+mod logs;
+mod tokens;

@@ -1,0 +1,389 @@
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use tenantry_app::{SystemClock, signature};
+use tenantry_domain::Clock as _;
+use tenantry_local::{Options, Server};
+
+/// How often something is looked at that happens by and by, and how long between two looks: ten seconds in all.
+const LOOKS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A deployment as its users see it.
+#[derive(Clone)]
+pub(crate) struct World {
+    /// Where the API is.
+    base_url: String,
+    /// Where mail, events and tokens for trying things are; the local product's own routes.
+    desk_url: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A request that is being put together.
+#[must_use = "a call does nothing until it is sent"]
+pub(crate) struct Call {
+    client: Client<HttpConnector, Full<Bytes>>,
+    request: http::request::Builder,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+    text: String,
+}
+
+/// What an application plane learns from the event that asks it to provision.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) job_id: String,
+    pub(crate) attempt: u64,
+    pub(crate) secret: String,
+    pub(crate) context: String,
+    url: String,
+}
+
+/// Starts the local product on any free port; `settings` are environment variables.
+pub(crate) async fn start(
+    options: Options,
+    settings: &'static [(&'static str, &'static str)],
+) -> (Server, World) {
+    let lookup = |name: &str| {
+        settings
+            .iter()
+            .find(|(set, _)| *set == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let server = Server::start(options, lookup)
+        .await
+        .expect("the local product starts");
+    let world = World::at(&server.url);
+    (server, world)
+}
+
+impl World {
+    /// The local product: all of it at one address.
+    pub(crate) fn at(url: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self {
+            base_url: url.to_owned(),
+            desk_url: format!("{url}/local"),
+            client,
+        }
+    }
+
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        self.request(method, &format!("{}{path}", self.base_url))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    fn request(&self, method: Method, url: &str) -> Call {
+        Call {
+            client: self.client.clone(),
+            request: Request::builder().method(method).uri(url),
+            body: Bytes::new(),
+        }
+    }
+
+    /// The token of an operator with every permission.
+    pub(crate) async fn operator_token(&self) -> String {
+        let url = format!("{}/token?as=operator", self.desk_url);
+        self.request(Method::GET, &url)
+            .send()
+            .await
+            .expect(200)
+            .text_at("/token")
+    }
+
+    /// The mails that this person has received, oldest first.
+    pub(crate) async fn mails_to(&self, address: &str) -> Vec<Value> {
+        let url = format!("{}/mailbox", self.desk_url);
+        let mails = self
+            .request(Method::GET, &url)
+            .header("accept", "application/json")
+            .send()
+            .await
+            .expect(200);
+        let mails = mails.json["items"].as_array().cloned().unwrap_or_default();
+        mails.into_iter().filter(|mail| mail["to"] == address).collect()
+    }
+
+    /// The mail with this subject to this person, when it has come.
+    pub(crate) async fn mail_to(&self, address: &str, subject: &str) -> Value {
+        let look = || async {
+            self.mails_to(address)
+                .await
+                .into_iter()
+                .rev()
+                .find(|mail| mail["subject"] == subject)
+        };
+        eventually(&format!("a mail `{subject}` to {address}"), look).await
+    }
+
+    /// The events of one type that went over the bus about this lead or tenant, oldest first.
+    pub(crate) async fn events_about(&self, subject: &str, detail_type: &str) -> Vec<Value> {
+        let url = format!("{}/events", self.desk_url);
+        let events = self.request(Method::GET, &url).send().await.expect(200);
+        let events = events.json["items"].as_array().cloned().unwrap_or_default();
+        let is_wanted =
+            |event: &Value| event["detail-type"] == detail_type && event["detail"]["subject"] == subject;
+        events.into_iter().filter(is_wanted).collect()
+    }
+
+    /// Signs up and waits for the mail; answers the lead's id and code.
+    pub(crate) async fn sign_up(&self, email: &str) -> (String, String) {
+        let lead =
+            json!({ "firstName": "Ada", "lastName": "Lovelace", "companyName": "Acme", "email": email });
+        let id = self
+            .post("/leads")
+            .json(&lead)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id");
+        let mail = self.mail_to(email, "Confirm your e-mail address").await;
+        (id, code_in(&mail))
+    }
+
+    /// Signs up and proves the address; answers the lead's id and token.
+    pub(crate) async fn verified_lead(&self, email: &str) -> (String, String) {
+        let (id, code) = self.sign_up(email).await;
+        let verified = self
+            .post(&format!("/leads/{id}/verify"))
+            .bearer(&code)
+            .send()
+            .await;
+        let token = verified.expect(200).text_at("/token");
+        (id, token)
+    }
+
+    /// Creates a tenant as an operator.
+    pub(crate) async fn tenant(&self, key: &str) -> String {
+        let contact =
+            json!({ "firstName": "Ada", "lastName": "Lovelace", "email": format!("ada@{key}.com") });
+        let tenant =
+            json!({ "name": key, "key": key, "domains": [format!("{key}.com")], "contact": contact });
+        let operator = self.operator_token().await;
+        self.post("/tenants")
+            .bearer(&operator)
+            .json(&tenant)
+            .send()
+            .await
+            .expect(201)
+            .text_at("/id")
+    }
+
+    /// Requests provisioning as an operator; answers the job.
+    pub(crate) async fn provision(&self, tenant_id: &str) -> Value {
+        let subscription = json!({ "id": "sub_1", "plan": { "tier": "basic", "seats": 5 } });
+        let operator = self.operator_token().await;
+        let path = format!("/tenants/{tenant_id}/provision");
+        self.post(&path)
+            .bearer(&operator)
+            .json(&subscription)
+            .send()
+            .await
+            .expect(202)
+            .json
+    }
+
+    /// Waits for the event of this job, as an application plane does.
+    pub(crate) async fn order(&self, tenant_id: &str, job_id: &str) -> Order {
+        let look = || async {
+            let events = self
+                .events_about(tenant_id, "tenant.provisioning_requested.v1")
+                .await;
+            events
+                .into_iter()
+                .find(|event| event["detail"]["data"]["job"]["id"] == job_id)
+        };
+        let event = eventually(&format!("the event of job {job_id}"), look).await;
+        let data = &event["detail"]["data"];
+        let text = |pointer: &str| {
+            data.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Order {
+            job_id: text("/job/id"),
+            attempt: data["job"]["attempt"].as_u64().unwrap_or_default(),
+            secret: text("/callback/secret"),
+            context: text("/callback/context"),
+            url: text("/callback/url"),
+        }
+    }
+
+    /// Requests provisioning and waits for the event.
+    pub(crate) async fn provision_and_receive(&self, tenant_id: &str) -> Order {
+        let job = self.provision(tenant_id).await;
+        self.order(tenant_id, job["id"].as_str().unwrap_or_default())
+            .await
+    }
+
+    /// A report of an application plane, signed as the order says, at this time.
+    pub(crate) fn report_at(&self, order: &Order, body: &Value, timestamp_ms: i64) -> Call {
+        let text = body.to_string();
+        let signature = signature::sign(
+            &order.secret.clone().into(),
+            text.as_bytes(),
+            &order.context,
+            timestamp_ms,
+        );
+        self.signed(order, text, timestamp_ms, &signature)
+    }
+
+    /// The same, now.
+    pub(crate) fn report(&self, order: &Order, body: &Value) -> Call {
+        self.report_at(order, body, now_ms())
+    }
+
+    /// A report with a signature that somebody brought.
+    pub(crate) fn signed(&self, order: &Order, text: String, timestamp_ms: i64, signature: &str) -> Call {
+        let call = self
+            .request(Method::POST, &order.url)
+            .header("content-type", "application/json");
+        call.header("x-timestamp", &timestamp_ms.to_string())
+            .header("x-signature", signature)
+            .body(text)
+    }
+
+    /// The tenant as an operator sees it.
+    pub(crate) async fn find_tenant(&self, tenant_id: &str) -> Value {
+        let operator = self.operator_token().await;
+        let path = format!("/tenants/{tenant_id}?include=contacts,resources,lead");
+        self.get(&path).bearer(&operator).send().await.expect(200).json
+    }
+
+    /// The tenant, when it has this status.
+    pub(crate) async fn tenant_in(&self, tenant_id: &str, status: &str) -> Value {
+        let look =
+            || async { Some(self.find_tenant(tenant_id).await).filter(|tenant| tenant["status"] == status) };
+        eventually(&format!("tenant {tenant_id} in {status}"), look).await
+    }
+}
+
+impl Call {
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        Self {
+            request: self.request.header(name, value),
+            ..self
+        }
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    pub(crate) fn body(self, text: String) -> Self {
+        Self {
+            body: text.into(),
+            ..self
+        }
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let request = self
+            .request
+            .body(Full::new(self.body))
+            .expect("journeys make valid requests");
+        let (parts, body) = self
+            .client
+            .request(request)
+            .await
+            .expect("the deployment answers")
+            .into_parts();
+        let bytes = body.collect().await.expect("answers are complete").to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            json,
+            text,
+        }
+    }
+}
+
+impl Reply {
+    /// The answer, if it has this status.
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    /// The answer, if it is this problem.
+    pub(crate) fn expect_problem(self, status: u16, code: &str) -> Self {
+        let reply = self.expect(status);
+        assert_eq!(reply.json["code"], code, "{}", reply.text);
+        reply
+    }
+
+    pub(crate) fn text_at(&self, pointer: &str) -> String {
+        let text = self.json.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("no {pointer} in {}", self.text))
+            .to_owned()
+    }
+}
+
+/// Looks until there is something to see.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+    for _ in 0..LOOKS {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("waited in vain for {what}");
+}
+
+pub(crate) fn now_ms() -> i64 {
+    SystemClock.now().as_millis()
+}
+
+/// The code in a verification mail.
+pub(crate) fn code_in(mail: &Value) -> String {
+    let text = mail["text"].as_str().unwrap_or_default();
+    let start = text.find("tlc_").expect("the mail has a code");
+    text[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))
+        .collect()
+}
+
+/// A report that what was ordered stands.
+pub(crate) fn success(tenant_id: &str) -> Value {
+    let files =
+        json!({ "type": "bucket", "externalIdentifier": "files", "metadata": { "region": "eu-west-1" } });
+    let database = json!({ "type": "database", "externalIdentifier": "db" });
+    let data =
+        json!({ "status": 1, "resources": [files, database], "appPlaneUrl": "https://app.example.com" });
+    json!({ "initiatorId": tenant_id, "type": 0, "data": data })
+}
+
+/// A report that it could not be made.
+pub(crate) fn failure(tenant_id: &str, reason: &str) -> Value {
+    json!({ "initiatorId": tenant_id, "type": 0, "data": { "status": 0, "reason": reason } })
+}
