@@ -37,6 +37,7 @@ const STORE: &[(&str, &[&str])] = &[
     // Transaction
     ("len", &[]),
     ("is_empty", &[]),
+    ("append", &[]),
     ("audit", &[PUT]),
     ("check_free", &[CHECK]),
     ("create_job", &[PUT]),

@@ -45,6 +45,13 @@ async fn a_whole_journey_logs_each_answer_once_and_no_secret_or_person() {
         .with_env_filter(filter)
         .with_writer(log.clone())
         .finish();
+    // Other tests of this process have met the same log lines without a subscriber; one that hears everything and keeps
+    // nothing makes tracing ask again, and this thread's own one answer.
+    let everything = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::sink)
+        .finish();
+    let _ = tracing::subscriber::set_global_default(everything);
     let guard = tracing::subscriber::set_default(subscriber);
     let app = TestApp::start().await;
 

@@ -1,5 +1,4 @@
 use axum::extract::FromRequestParts;
-use http::StatusCode;
 use http::request::Parts;
 use serde_json::Value;
 use tenantry_api::{Edge, FromMembers, Members, NoContent, Operation, Problem, RawBody};
@@ -31,7 +30,7 @@ pub(crate) struct ReportDoc {
 #[expect(dead_code, reason = "describes the body in the API document")]
 pub(crate) struct ReportDataDoc {
     /// 1 or `"success"`, 0 or `"failure"`.
-    #[schema(value_type = Object, example = 1)]
+    #[schema(value_type = Value, example = 1)]
     status: Value,
     /// What was made, at most 90; all of it is kept.
     resources: Option<Vec<ReportedResourceDoc>>,
@@ -58,6 +57,9 @@ pub(crate) struct ReportedResourceDoc {
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
 }
+
+/// How often a report looks again after another one got in its way.
+const ATTEMPTS: u32 = 5;
 
 /// The signature headers, as far as they make sense.
 pub(crate) struct Signed {
@@ -90,7 +92,7 @@ impl FromRequestParts<Edge> for Signed {
 /// One answer for everything that does not prove itself: the sender learns nothing about what was wrong.
 fn refused() -> Problem {
     let detail = "the signature does not prove a report on an open job of this tenant";
-    Problem::new(StatusCode::UNAUTHORIZED, "invalid_signature", detail)
+    Problem::unsigned(detail)
 }
 
 /// Report on a provisioning job.
@@ -120,7 +122,7 @@ pub(crate) async fn receive_webhook(
     let tenant_id = initiator(&value).ok_or_else(refused)?;
     operation.about_tenant(tenant_id);
     // Two reports may meet: the one that loses looks again, and is then a repetition or a contradiction.
-    for _ in 0..2 {
+    for _ in 0..ATTEMPTS {
         let (parts, callback_key) = verify(context, tenant_id, &signed, &body).await?;
         let report: ReportBody =
             Members::read(value.clone(), &context.app.config).map_err(DomainError::Invalid)?;
@@ -226,7 +228,8 @@ impl FromMembers for ReportBody {
         let initiator = members.text("initiatorId", Id::<Tenant>::parse);
         let kind = match members.optional_number("type") {
             Some(Some(0)) => Some(()),
-            Some(_) => members.note("type", Rule::new("unknown_type", "must be 0 (provisioned)")),
+            Some(None) => members.note("type", Rule::new("required", "is required")),
+            Some(Some(_)) => members.note("type", Rule::new("unknown_type", "must be 0 (provisioned)")),
             None => None,
         };
         let data = members.object::<ReportData>("data");
@@ -249,7 +252,8 @@ impl FromMembers for ReportData {
             Some(Value::Number(number)) if number.as_i64() == Some(0) => Some(false),
             Some(Value::String(text)) if text == "success" => Some(true),
             Some(Value::String(text)) if text == "failure" => Some(false),
-            _ => members.note(
+            None => members.note("status", Rule::new("required", "is required")),
+            Some(_) => members.note(
                 "status",
                 Rule::new("unknown_status", "must be 1 or \"success\", 0 or \"failure\""),
             ),
@@ -478,7 +482,15 @@ mod tests {
                 .expect_problem(422, "invalid_body");
             assert_eq!(
                 answer.violations(),
-                [("/data/status".to_owned(), "unknown_status".to_owned())],
+                [(
+                    "/data/status".to_owned(),
+                    if status.is_null() {
+                        "required"
+                    } else {
+                        "unknown_status"
+                    }
+                    .to_owned()
+                )],
                 "{status}"
             );
         }
@@ -995,5 +1007,19 @@ mod tests {
         assert_eq!((winners.len(), losers.len()), (1, 1));
         losers[0].clone().expect_problem(409, "job_closed");
         assert_eq!(steps(&find_job(&app, &provisioning).await).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_challenge_comes_with_the_refusal() {
+        let app = TestApp::start().await;
+
+        let answer = app
+            .post("/webhook")
+            .body("{}")
+            .send()
+            .await
+            .expect_problem(401, "invalid_signature");
+
+        assert!(answer.header("www-authenticate").is_some());
     }
 }

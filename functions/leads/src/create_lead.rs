@@ -538,4 +538,23 @@ mod tests {
         }
         assert_eq!(app.mails().await.len(), 10);
     }
+
+    #[tokio::test]
+    async fn an_idempotency_key_is_forgotten_after_a_day() {
+        let app = TestApp::start().await;
+        let send = |email: &str| {
+            let call = app.post("/leads").header("idempotency-key", "k-1");
+            call.json(&TestApp::new_lead(email)).send()
+        };
+        send("ada@acme.com").await.expect(201);
+
+        app.clock.advance_minutes(24 * 60 - 1);
+        send("grace@acme.com")
+            .await
+            .expect_problem(422, "idempotency_key_reused");
+        app.clock.advance_minutes(1);
+        let answer = send("grace@acme.com").await.expect(201);
+
+        assert_eq!(answer.text_at("/email"), "grace@acme.com");
+    }
 }

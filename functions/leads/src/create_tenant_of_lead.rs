@@ -86,11 +86,13 @@ pub(crate) async fn create_tenant_of_lead(
         lead.last_name.clone(),
         lead.email.clone(),
     );
-    let mut transaction = Transaction::new();
+    let mut founding = Transaction::new();
     let Onboarded { tenant, contact } =
-        found_tenant(context, &mut transaction, new, person, Some(&lead), &change)?;
+        found_tenant(context, &mut founding, new, person, Some(&lead), &change)?;
     let onboarded = lead.clone().onboard(tenant.id, context.now)?;
-    transaction.onboard_lead(&lead, &onboarded);
+    // First: a lead that clicks twice hears that it has its tenant, not that its own key is taken.
+    let mut transaction = Transaction::new();
+    transaction.onboard_lead(&lead, &onboarded).append(founding);
     operation.about_tenant(tenant.id);
     let location = format!("/tenants/{}", tenant.id);
     let body = TenantView::from(tenant)
@@ -501,5 +503,21 @@ mod tests {
             .await
             .expect(200);
         assert_eq!(count.text_at("/count"), "1");
+    }
+
+    #[tokio::test]
+    async fn a_lead_that_clicks_twice_hears_that_it_has_its_tenant() {
+        let app = TestApp::start().await;
+        let lead = app.verified_lead("ada@acme.com").await;
+        let path = format!("/leads/{}/tenants", lead.id);
+        let body = json!({ "key": "acme", "domains": ["acme.com"] });
+        let click = || app.post(&path).bearer(&lead.token).json(&body).send();
+
+        let answers = futures_util::future::join_all((0..10).map(|_| click())).await;
+
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+        for answer in answers.into_iter().filter(|answer| answer.status != 201) {
+            answer.expect_problem(409, "lead_already_onboarded");
+        }
     }
 }

@@ -212,4 +212,36 @@ mod tests {
         }
         assert_eq!(app.events_of("lead.erased.v1").await.len(), 1);
     }
+
+    #[tokio::test]
+    async fn the_token_of_an_erased_lead_opens_its_tenant_no_more() {
+        let app = TestApp::start().await;
+        let lead = app.verified_lead("ada@acme.com").await;
+        let body = serde_json::json!({ "key": "acme", "domains": ["acme.com"] });
+        let path = format!("/leads/{}/tenants", lead.id);
+        let tenant = app
+            .post(&path)
+            .bearer(&lead.token)
+            .json(&body)
+            .send()
+            .await
+            .expect(201);
+        let tenant = format!("/tenants/{}", tenant.text_at("/id"));
+        app.get(&tenant).bearer(&lead.token).send().await.expect(200);
+
+        app.delete(&format!("/leads/{}", lead.id))
+            .bearer(&app.operator())
+            .send()
+            .await
+            .expect(204);
+
+        app.get(&tenant)
+            .bearer(&lead.token)
+            .send()
+            .await
+            .expect_problem(404, "not_found");
+        let kept = app.get(&tenant).bearer(&app.operator()).send().await.expect(200);
+        assert_eq!(kept.json().get("leadId"), None);
+        assert_eq!(kept.header("etag"), Some("\"2\""));
+    }
 }

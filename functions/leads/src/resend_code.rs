@@ -24,24 +24,20 @@ pub(crate) async fn resend_code(
     let context = &operation.context;
     let limit = context.app.config.public_rate_per_minute;
     let mut transaction = Transaction::new();
-    transaction.charge(
-        &Rate::Client {
-            address: &operation.client.0,
-            limit,
-        },
-        context.now,
-    );
+    // Counted by the id that was asked for, so that the limit does not tell whether there is such a lead.
+    transaction
+        .charge(
+            &Rate::Client {
+                address: &operation.client.0,
+                limit,
+            },
+            context.now,
+        )
+        .charge(&Rate::Lead { id, limit }, context.now);
     if let Some(lead) = context.store.find_lead(id).await? {
         let (code, mail) = new_verification(context, &lead);
         let change = context.change(operation.caller.actor());
         transaction
-            .charge(
-                &Rate::Email {
-                    email: &lead.email,
-                    limit,
-                },
-                context.now,
-            )
             .expect_lead(&lead)
             .put_lead_code(&code)
             .audit(lead.id, &context.audit("lead.code_sent", &change))
@@ -207,21 +203,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_person_is_mailed_ten_times_a_minute_whoever_asks() {
+    async fn a_lead_is_mailed_ten_new_codes_a_minute_whoever_asks() {
         let app = TestApp::start().await;
         let lead = app.sign_up("ada@acme.com").await;
         let path = format!("/leads/{}/resend", lead.id);
-        for n in 0..9 {
-            app.post(&path)
-                .from(&format!("192.0.2.{n}"))
-                .send()
-                .await
-                .expect(202);
+        let ask = |n: u8| {
+            let call = app.post(&path).from(&format!("192.0.2.{n}"));
+            call.send()
+        };
+        for n in 0..10 {
+            ask(n).await.expect(202);
         }
 
-        app.post(&path).from("192.0.2.100").send().await;
+        ask(100).await.expect_problem(429, "rate_limited");
 
-        assert_eq!(app.mails().await.len(), 10);
+        assert_eq!(app.mails().await.len(), 1 + 10);
     }
 
     #[tokio::test]
@@ -286,5 +282,26 @@ mod tests {
             }
         }
         assert_eq!((mails.len(), accepted), (51, 1));
+    }
+
+    #[tokio::test]
+    async fn the_limit_does_not_tell_whether_there_is_such_a_lead() {
+        let app = TestApp::start().await;
+        let known = app.sign_up("ada@acme.com").await.id;
+        let mut answers = Vec::new();
+
+        for id in [known, app.unknown_id()] {
+            let mut statuses = Vec::new();
+            for client in 0..12 {
+                let call = app
+                    .post(&format!("/leads/{id}/resend"))
+                    .from(&format!("192.0.2.{client}"));
+                statuses.push(call.send().await.status.as_u16());
+            }
+            answers.push(statuses);
+        }
+
+        assert_eq!(answers[0], [[202; 10].as_slice(), &[429, 429]].concat());
+        assert_eq!(answers[0], answers[1]);
     }
 }

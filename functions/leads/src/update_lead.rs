@@ -1,6 +1,6 @@
 use tenantry_api::view::LeadView;
 use tenantry_api::{Body, Found, FromMembers, LeadId, Members, Operation, Path, Problem};
-use tenantry_domain::{Address, Error as DomainError, Event, Kind, LeadChanges, Patch, PersonName};
+use tenantry_domain::{Error as DomainError, Event, Kind, LeadChanges, PersonName};
 use tenantry_store::Transaction;
 use utoipa::ToSchema;
 
@@ -13,15 +13,15 @@ use utoipa::ToSchema;
 )]
 pub(crate) struct LeadChangesDoc {
     /// First name.
-    #[schema(max_length = 100)]
+    #[schema(value_type = String, required = false, max_length = 100)]
     first_name: Option<String>,
     /// Last name.
-    #[schema(max_length = 100)]
+    #[schema(value_type = String, required = false, max_length = 100)]
     last_name: Option<String>,
     /// Company.
-    #[schema(max_length = 100)]
+    #[schema(value_type = String, required = false, max_length = 100)]
     company_name: Option<String>,
-    /// Postal address, replaced as a whole; null removes it.
+    /// Postal address; a part that is absent stays, null removes the part or the whole.
     address: Option<tenantry_api::view::AddressView>,
 }
 
@@ -33,11 +33,7 @@ impl FromMembers for LeadPatch {
         let first_name = members.changed_text("firstName", PersonName::parse_name);
         let last_name = members.changed_text("lastName", PersonName::parse_name);
         let company_name = members.changed_text("companyName", PersonName::parse_name);
-        let address = members.patched_object("address").map(|address| match address {
-            Patch::Set(address) => Address::if_given(address).map_or(Patch::Clear, Patch::Set),
-            Patch::Keep => Patch::Keep,
-            Patch::Clear => Patch::Clear,
-        });
+        let address = members.patched_object("address");
         Some(Self(LeadChanges {
             first_name: first_name?,
             last_name: last_name?,
@@ -140,7 +136,7 @@ mod tests {
             .send()
             .await
             .expect(200);
-        let replaced = patch(&app, &lead.id, &json!({ "address": { "city": "Bath" } }))
+        let merged = patch(&app, &lead.id, &json!({ "address": { "city": "Bath" } }))
             .send()
             .await
             .expect(200);
@@ -150,7 +146,7 @@ mod tests {
             .expect(200);
 
         assert_eq!(kept.json()["address"], address);
-        assert_eq!(replaced.json()["address"], json!({ "city": "Bath" }));
+        assert_eq!(merged.json()["address"], json!({ "city": "Bath", "zip": "N1" }));
         assert_eq!(emptied.json().get("address"), None);
     }
 

@@ -18,6 +18,9 @@ const ATTEMPTS: u32 = 3;
 /// The first pause between two attempts; it doubles.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How many mails are under way at once: SES counts sends a second.
+const MAILS_AT_ONCE: usize = 5;
+
 /// Delivers outbox messages.
 pub struct Relay {
     app: Arc<App>,
@@ -106,13 +109,15 @@ impl Relay {
         for batch in batches(entries) {
             delivered.extend(self.publish(batch).await);
         }
-        let sent = join_all(mails.iter().map(|(id, mail)| self.send(*id, mail))).await;
-        for ((id, _), result) in mails.iter().zip(sent) {
-            match result {
-                Ok(()) => {
-                    delivered.insert(*id);
+        for mails in mails.chunks(MAILS_AT_ONCE) {
+            let sent = join_all(mails.iter().map(|(id, mail)| self.send(*id, mail))).await;
+            for ((id, _), result) in mails.iter().zip(sent) {
+                match result {
+                    Ok(()) => {
+                        delivered.insert(*id);
+                    }
+                    Err(error) => tracing::warn!(message.id = %id, error = %error, "a mail was not sent"),
                 }
-                Err(error) => tracing::warn!(message.id = %id, error = %error, "a mail was not sent"),
             }
         }
         delivered

@@ -41,6 +41,9 @@ pub(crate) struct NewContact {
     /// E-mail address.
     #[schema(value_type = String, format = Email, max_length = 254, example = "ada@acme.com")]
     email: Email,
+    /// Accepted for the references' clients: the first contact is primary in any case.
+    #[expect(dead_code, reason = "read and checked, but not followed")]
+    is_primary: Option<bool>,
 }
 
 impl FromMembers for NewTenantBody {
@@ -67,13 +70,12 @@ impl FromMembers for NewContact {
         let first_name = members.text("firstName", PersonName::parse_name);
         let last_name = members.text("lastName", PersonName::parse_name);
         let email = members.text("email", Email::parse);
-        // The references' clients send it; the first contact is primary in any case.
         let is_primary = members.optional_flag("isPrimary");
-        is_primary?;
         Some(Self {
             first_name: first_name?,
             last_name: last_name?,
             email: email?,
+            is_primary: is_primary?,
         })
     }
 }
@@ -99,6 +101,7 @@ pub(crate) async fn create_tenant(
         first_name,
         last_name,
         email,
+        is_primary: _,
     } = contact;
     let new = NewTenant {
         key,

@@ -421,4 +421,18 @@ mod tests {
             .await
             .expect_problem(403, "forbidden");
     }
+
+    #[tokio::test]
+    async fn a_list_of_one_key_takes_no_cursor() {
+        let app = TestApp::start().await;
+        app.tenant("acme").await;
+
+        let answer = app
+            .get("/tenants?key=acme&cursor=x")
+            .bearer(&app.operator())
+            .send()
+            .await;
+
+        answer.expect_problem(400, "invalid_cursor");
+    }
 }

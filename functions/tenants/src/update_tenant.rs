@@ -1,7 +1,7 @@
 use tenantry_api::view::TenantView;
 use tenantry_api::{Body, Found, FromMembers, Members, Operation, Problem, Scope};
 use tenantry_domain::{
-    Address, Domain, Error as DomainError, Event, Id, Kind, Patch, PersonName, Tenant, TenantChanges, Website,
+    Domain, Error as DomainError, Event, Id, Kind, PersonName, Tenant, TenantChanges, Website,
 };
 use tenantry_store::Transaction;
 use utoipa::ToSchema;
@@ -15,14 +15,14 @@ use utoipa::ToSchema;
 )]
 pub(crate) struct TenantChangesDoc {
     /// Name for people.
-    #[schema(max_length = 100)]
+    #[schema(value_type = String, required = false, max_length = 100)]
     name: Option<String>,
     /// Mail domains.
-    #[schema(min_items = 1, max_items = 20)]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 20)]
     domains: Option<Vec<String>>,
     /// Web site; null removes it.
     website: Option<String>,
-    /// Postal address, replaced as a whole; null removes it.
+    /// Postal address; a part that is absent stays, null removes the part or the whole.
     address: Option<tenantry_api::view::AddressView>,
     /// The user who is the single point of contact; null removes it.
     #[schema(format = "uuid")]
@@ -37,24 +37,15 @@ impl FromMembers for TenantPatch {
         let name = members.changed_text("name", PersonName::parse_name);
         let domains = members.changed_texts("domains", 20, Domain::parse);
         let website = members.patched_text("website", Website::parse);
-        let address: Option<Patch<Address>> = members.patched_object("address");
+        let address = members.patched_object("address");
         let spoc_user_id = members.patched_text("spocUserId", Id::parse);
         Some(Self(TenantChanges {
             name: name?,
             domains: domains?,
             website: website?,
-            address: if_given(address?),
+            address: address?,
             spoc_user_id: spoc_user_id?,
         }))
-    }
-}
-
-/// An address without any part is none.
-fn if_given(address: Patch<Address>) -> Patch<Address> {
-    match address {
-        Patch::Set(address) => address.if_given().map_or(Patch::Clear, Patch::Set),
-        Patch::Keep => Patch::Keep,
-        Patch::Clear => Patch::Clear,
     }
 }
 
@@ -214,21 +205,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_is_replaced_as_a_whole_and_an_empty_one_is_none() {
+    async fn an_address_is_merged_part_by_part_and_one_without_parts_is_none() {
         let app = TestApp::start().await;
         let id = app.tenant("acme").await;
         patch(&app, &id, &everything()).await.expect(200);
 
-        let moved = patch(&app, &id, &json!({ "address": { "city": "Paris" } }))
+        let paris = json!({ "address": { "city": "Paris", "country": null } });
+        let moved = patch(&app, &id, &paris).await.expect(200).json();
+        let kept = patch(&app, &id, &json!({ "address": {} }))
             .await
             .expect(200)
             .json();
-        let nowhere = patch(&app, &id, &json!({ "address": {} }))
+        let nowhere = patch(&app, &id, &json!({ "address": { "city": null } }))
             .await
             .expect(200)
             .json();
 
         assert_eq!(moved["address"], json!({ "city": "Paris" }));
+        assert_eq!(kept["address"], moved["address"]);
         assert_eq!(nowhere.get("address"), None);
     }
 

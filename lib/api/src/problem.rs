@@ -101,6 +101,14 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, code, detail).with(WWW_AUTHENTICATE, challenge)
     }
 
+    /// 401 for a signature that proves nothing: the challenge names our scheme.
+    pub fn unsigned(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_signature", detail).with(
+            WWW_AUTHENTICATE,
+            r#"Signature realm="tenantry", headers="x-timestamp x-signature""#,
+        )
+    }
+
     /// 404 for a path that no route has.
     pub fn no_such_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "no_such_route", "there is no such path")

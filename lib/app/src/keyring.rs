@@ -198,7 +198,7 @@ mod tests {
     fn unusable_key_material_is_refused() {
         let short = STANDARD.encode([1; 16]);
         let cases = [
-            "".to_owned(),
+            String::new(),
             r#"{"current":"k1","keys":{}}"#.to_owned(),
             format!(r#"{{"current":"k1","keys":{{"k1":"{short}"}}}}"#),
             r#"{"current":"k1","keys":{"k1":"not base64!"}}"#.to_owned(),

@@ -15,7 +15,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
-    /// Unique; later entries have greater ids.
+    /// Unique; entries of a later millisecond have greater ids.
     pub id: Id<AuditEntry>,
     /// What was done, `tenant.created` for example.
     pub action: String,

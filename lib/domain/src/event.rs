@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tenant, TenantKey,
-    TenantStatus, Timestamp,
+    TenantStatus, Timestamp, Website,
 };
 
 /// How the application plane reports back.
@@ -47,6 +47,8 @@ pub struct TenantFact {
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<String>,
     domains: Vec<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    website: Option<Website>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<Address>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +222,7 @@ fn fact_of(tenant: &Tenant) -> Box<TenantFact> {
         status: tenant.status,
         tier: tenant.tier.clone(),
         domains: tenant.domains.clone(),
+        website: tenant.website.clone(),
         address: tenant.address.clone(),
         lead_id: tenant.lead_id,
         app_plane_url: tenant.app_plane_url.clone(),

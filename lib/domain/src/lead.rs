@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Change, Conflict, Email, Entropy, Error, Id, Patch, PersonName, Tenant, Timestamp};
+use crate::{
+    Address, AddressChanges, Change, Conflict, Email, Entropy, Error, Id, Patch, PersonName, Tenant,
+    Timestamp,
+};
 
 /// How long a verification code lives: 15 minutes.
 pub const CODE_LIFE_MS: i64 = 15 * 60 * 1000;
@@ -64,7 +67,7 @@ pub struct LeadChanges {
     /// Company.
     pub company_name: Option<PersonName>,
     /// Postal address.
-    pub address: Patch<Address>,
+    pub address: Patch<AddressChanges>,
 }
 
 /// The stored half of a verification code: its SHA-256, and until when it counts.
@@ -144,7 +147,7 @@ impl Lead {
             first_name: first_name.unwrap_or(self.first_name),
             last_name: last_name.unwrap_or(self.last_name),
             company_name: company_name.unwrap_or(self.company_name),
-            address: address.apply(self.address),
+            address: address.merge(self.address),
             ..self
         }
         .changed(change.at)

@@ -24,7 +24,7 @@ mod subscription;
 mod tenant;
 mod time;
 
-pub use address::Address;
+pub use address::{Address, AddressChanges};
 pub use audit::{AuditEntry, Change};
 pub use caller::{Actor, Caller, Member, Operator, TenantScope};
 pub use contact::{Contact, ContactKind};

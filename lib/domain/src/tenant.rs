@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Actor, Address, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead, PersonName, Reason, Rule,
-    TenantScope, Timestamp, User, Website,
+    Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead,
+    PersonName, Reason, Rule, TenantScope, Timestamp, User, Website,
 };
 
 /// The short name of a tenant in host names and paths: 1 to 10 lower-case letters and digits. It never changes.
@@ -274,7 +274,7 @@ pub struct TenantChanges {
     /// Web site.
     pub website: Patch<Website>,
     /// Postal address.
-    pub address: Patch<Address>,
+    pub address: Patch<AddressChanges>,
     /// The user who is the single point of contact.
     pub spoc_user_id: Patch<Id<User>>,
 }
@@ -401,7 +401,7 @@ impl Tenant {
             name: name.unwrap_or(self.name),
             domains: domains.unwrap_or(self.domains),
             website: website.apply(self.website),
-            address: address.apply(self.address),
+            address: address.merge(self.address),
             spoc_user_id: spoc_user_id.apply(self.spoc_user_id),
             ..self
         };

@@ -52,6 +52,12 @@ impl Timestamp {
                 "must be an RFC 3339 date-time such as 2026-01-31T09:30:00Z",
             )
         };
+        // The library also reads a space for the `T`, missing seconds and zone names; RFC 3339 knows none of them.
+        let is_plain = text.as_bytes().get(10).is_some_and(|t| b"Tt".contains(t))
+            && text.as_bytes().get(16) == Some(&b':');
+        if !is_plain || text.contains('[') {
+            return Err(rule());
+        }
         let instant: jiff::Timestamp = text.parse().map_err(|_| rule())?;
         let ms = instant.as_millisecond();
         if (0..=LAST_MS).contains(&ms) {

@@ -41,6 +41,13 @@ pub struct IdempotencyRecord {
     pub created_at: Timestamp,
 }
 
+impl IdempotencyRecord {
+    /// Records that were made at this instant or before are forgotten when this one is made.
+    pub(crate) fn forgotten_before(&self) -> Timestamp {
+        self.created_at.plus_ms(-LIFE_MS)
+    }
+}
+
 impl Entity for IdempotencyRecord {
     const TYPE: &'static str = "idempotency";
 

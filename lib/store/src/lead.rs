@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{Conflict, Error as DomainError, Id, Kind, Lead, LeadCode, Tenant, Timestamp};
 
@@ -119,9 +120,23 @@ impl Transaction {
             .delete_any(&key::lead_code(lead.id))
             .count_lead(lead.id, LeadState::of(lead), -1);
         if let Some(tenant) = lead.tenant_id {
-            self.delete_any(&key::lead_of_tenant(tenant));
+            self.delete_any(&key::lead_of_tenant(tenant)).forget_lead(tenant);
         }
         self
+    }
+
+    /// Takes the lead out of the tenant that it became, so that its token opens that tenant no more.
+    fn forget_lead(&mut self, tenant: Id<Tenant>) -> &mut Self {
+        let update = Update::builder()
+            .set_key(Some(key::tenant(tenant).to_item()))
+            .update_expression("SET version = version + :one REMOVE leadId")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        let conflict = Conflict::ModifiedConcurrently {
+            kind: Kind::Tenant,
+            id: tenant.to_string(),
+        };
+        self.update(update, DomainError::from(conflict))
     }
 
     /// Puts a code in the place of the one before, which no longer counts.

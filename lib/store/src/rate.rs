@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use tenantry_domain::{Email, Error as DomainError, Timestamp};
+use tenantry_domain::{Email, Error as DomainError, Id, Lead, Timestamp};
 
 use crate::call::Failure;
 use crate::key::{self, Key};
@@ -17,6 +17,13 @@ pub enum Rate<'a> {
     Client {
         /// As the edge saw it.
         address: &'a str,
+        /// A minute.
+        limit: u32,
+    },
+    /// About a lead, whether there is one with this id or not.
+    Lead {
+        /// The id that was asked for.
+        id: Id<Lead>,
         /// A minute.
         limit: u32,
     },
@@ -40,15 +47,16 @@ pub(crate) struct Charge {
 }
 
 impl Rate<'_> {
-    pub(crate) fn parts(&self) -> (&'static str, &str) {
+    pub(crate) fn parts(&self) -> (&'static str, String) {
         match self {
-            Self::Client { address, .. } => ("CLIENT", address),
-            Self::Email { email, .. } => ("EMAIL", email.as_str()),
+            Self::Client { address, .. } => ("CLIENT", (*address).to_owned()),
+            Self::Lead { id, .. } => ("LEAD", id.to_string()),
+            Self::Email { email, .. } => ("EMAIL", email.as_str().to_owned()),
         }
     }
 
     pub(crate) fn charge(&self, now: Timestamp) -> Charge {
-        let (Self::Client { limit, .. } | Self::Email { limit, .. }) = self;
+        let (Self::Client { limit, .. } | Self::Lead { limit, .. } | Self::Email { limit, .. }) = self;
         let window = now.as_millis() / WINDOW_MS;
         let ends_at = Timestamp::from_millis((window + 1) * WINDOW_MS);
         let wait_ms = ends_at.as_millis() - now.as_millis();

@@ -199,7 +199,12 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<Tenant>, Error> {
         if let Some(key) = &filter.key {
-            return self.list_tenant_with_key(key, filter).await;
+            // One tenant at most: such a list has no second page, and so gives out no cursor.
+            return if request.cursor.is_none() {
+                self.list_tenant_with_key(key, filter).await
+            } else {
+                Err(Error::InvalidCursor)
+            };
         }
         let shards = 0..LIST_SHARDS;
         let (index, partitions) = match filter.status {

@@ -30,13 +30,19 @@ struct Step {
     refusal: Refusal,
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     /// The condition means this.
     Means(DomainError),
     /// The condition means that the request was carried out before.
     Repeated { fingerprint: String },
     /// There is no condition that can fail.
     Never,
+}
+
+impl From<DomainError> for Refusal {
+    fn from(error: DomainError) -> Self {
+        Self::Means(error)
+    }
 }
 
 impl Transaction {
@@ -53,6 +59,13 @@ impl Transaction {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Adds the steps of another one behind its own.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.steps.extend(other.steps);
+        self.failure = self.failure.take().or(other.failure);
+        self
     }
 
     /// Puts what is not there yet.
@@ -192,7 +205,10 @@ impl Transaction {
         let refusal = Refusal::Repeated {
             fingerprint: record.fingerprint.clone(),
         };
-        self.put(record, Some(("attribute_not_exists(pk)", None)), refusal);
+        // A record that is older than its life is none, swept or not.
+        let condition = "attribute_not_exists(pk) OR createdAt <= :before";
+        let before = AttributeValue::S(record.forgotten_before().to_string());
+        self.put(record, Some((condition, Some(before))), refusal);
         if let Some(step) = self.steps.pop() {
             self.steps.insert(0, step);
         }
@@ -264,11 +280,12 @@ impl Transaction {
         )
     }
 
-    fn update(
+    pub(crate) fn update(
         &mut self,
         update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-        refusal: Refusal,
+        refusal: impl Into<Refusal>,
     ) -> &mut Self {
+        let refusal = refusal.into();
         self.push(
             |table| {
                 Ok(TransactWriteItem::builder()

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tenantry_domain::{Address, Text};
+use tenantry_domain::{Address, AddressChanges, Text};
 use utoipa::ToSchema;
 
 use crate::{FromMembers, Members};
@@ -56,6 +56,23 @@ impl FromMembers for Address {
         let state = members.optional_text("state", Text::parse);
         let zip = members.optional_text("zip", Text::parse);
         let country = members.optional_text("country", Text::parse);
+        Some(Self {
+            address: address?,
+            city: city?,
+            state: state?,
+            zip: zip?,
+            country: country?,
+        })
+    }
+}
+
+impl FromMembers for AddressChanges {
+    fn from_members(members: &mut Members<'_>) -> Option<Self> {
+        let address = members.patched_text("address", Text::parse);
+        let city = members.patched_text("city", Text::parse);
+        let state = members.patched_text("state", Text::parse);
+        let zip = members.patched_text("zip", Text::parse);
+        let country = members.patched_text("country", Text::parse);
         Some(Self {
             address: address?,
             city: city?,
