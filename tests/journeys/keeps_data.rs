@@ -131,3 +131,35 @@ async fn sign_up_without_a_relay(data: &Path) -> String {
     product.table.stop();
     lead["id"].as_str().expect("a lead has an id").to_owned()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_is_being_provisioned_when_the_product_stops_is_in_use_when_it_starts_again() {
+    let data = folder("finishes_before_it_stops");
+    let with_app_plane = || Options {
+        no_app_plane: false,
+        ..keeping(&data)
+    };
+    let (server, world) = start(with_app_plane(), &[]).await;
+    let tenant_id = world.tenant("globex").await;
+    world.provision(&tenant_id).await;
+
+    server.stop().await;
+    let (server, world) = start(with_app_plane(), &[]).await;
+
+    assert_eq!(world.find_tenant(&tenant_id).await["status"], "ACTIVE");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_belongs_to_one_process_at_a_time() {
+    let data = folder("belongs_to_one");
+    let (server, _) = start(keeping(&data), &[]).await;
+
+    let second = tenantry_local::Server::start(keeping(&data), |_| None).await;
+    let refusal = second.err().map(|error| error.to_string()).unwrap_or_default();
+    server.stop().await;
+
+    assert!(refusal.ends_with("another process uses it"), "{refusal}");
+    let (third, _) = start(keeping(&data), &[]).await;
+    third.stop().await;
+}

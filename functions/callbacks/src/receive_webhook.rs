@@ -303,7 +303,10 @@ fn web_address(text: &str) -> Result<Option<String>, Rule> {
         && text
             .bytes()
             .all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b));
-    match (text.is_empty(), is_web && is_plain) {
+    // Before the `@` of an authority stands what looks like the host and is not.
+    let authority = text.split(['/', '?', '#']).nth(2).unwrap_or_default();
+    let has_host = !authority.is_empty() && !authority.contains('@');
+    match (text.is_empty(), is_web && is_plain && has_host) {
         (true, _) => Ok(None),
         (false, true) => Ok(Some(text.to_owned())),
         (false, false) => Err(Rule::new(
@@ -569,6 +572,8 @@ mod tests {
             "acme.com",
             "https://acme.com/\" onclick=\"x",
             "https://acme.com/<b>",
+            "https://acme.com@evil.example.com",
+            "https://",
             "https://acme.com/\nx",
             &long,
         ];

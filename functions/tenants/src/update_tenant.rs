@@ -461,4 +461,20 @@ mod tests {
             .await;
         answer.expect_problem(400, "unknown_query_member");
     }
+
+    #[tokio::test]
+    async fn a_version_that_is_no_text_is_another_version() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+
+        for tag in ["\"99é\"", "é", "\"2\"", ""] {
+            let call = app
+                .patch(&format!("/tenants/{id}"))
+                .bearer(&app.operator())
+                .header("if-match", tag);
+            let answer = call.json(&json!({ "name": "Other" })).send().await;
+
+            answer.expect_problem(412, "precondition_failed");
+        }
+    }
 }

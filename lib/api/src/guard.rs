@@ -71,15 +71,13 @@ async fn admit(edge: &Edge, rules: &Rules, request: Request) -> Result<(Request,
     Ok((request, context))
 }
 
+/// All of `If-Match`; what is not text stays there as something that matches no version.
 fn if_match(request: &Request) -> Option<String> {
-    Some(
-        request
-            .headers()
-            .get(http::header::IF_MATCH)?
-            .to_str()
-            .ok()?
-            .to_owned(),
-    )
+    let values = request.headers().get_all(http::header::IF_MATCH).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 async fn identify(

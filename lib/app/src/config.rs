@@ -88,7 +88,6 @@ impl Config {
             1,
             1_000_000,
         )?;
-        let origins = text("CORS_ORIGINS", "");
         Ok(Self {
             api_url: url("API_URL", text("API_URL", "http://localhost:3000"))?,
             frontend_url: url(
@@ -101,12 +100,7 @@ impl Config {
             tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
             job_life_ms: minutes * 60_000,
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
-            cors_origins: origins
-                .split(',')
-                .map(str::trim)
-                .filter(|o| !o.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
         })
     }
@@ -117,6 +111,33 @@ fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
         Err(ConfigError::new(name, "must begin with https:// or http://"))
+    }
+}
+
+fn cors_origins(text: &str) -> Result<Vec<String>, ConfigError> {
+    let origins: Vec<String> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|o| !o.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let is_origin = |origin: &String| {
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"))
+            .unwrap_or_default();
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".:-[]".contains(&b))
+    };
+    if origins.iter().all(is_origin) {
+        Ok(origins)
+    } else {
+        Err(ConfigError::new(
+            "CORS_ORIGINS",
+            "must be origins such as https://app.example.com with commas between them",
+        ))
     }
 }
 
@@ -157,6 +178,13 @@ mod tests {
             ("JOB_DEADLINE_MINUTES", "0", "JOB_DEADLINE_MINUTES"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
+            ("CORS_ORIGINS", "*", "CORS_ORIGINS"),
+            (
+                "CORS_ORIGINS",
+                "https://app.example.com/, https://b",
+                "CORS_ORIGINS",
+            ),
+            ("CORS_ORIGINS", "app.example.com", "CORS_ORIGINS"),
         ];
 
         for (name, value, named) in cases {

@@ -34,6 +34,11 @@ impl LocalBus {
             .push(Rule { pattern, target });
     }
 
+    /// Lets the rules' targets know that nothing more will come.
+    pub fn close(&self) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The entries that went over the bus, oldest first, as a rule's target receives them.
     pub fn entries(&self) -> Vec<Value> {
         self.entries

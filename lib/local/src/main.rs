@@ -53,10 +53,9 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     // Before the server starts, so that no signal is missed.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let port = options.port;
     let server = Server::start(options, setting)
         .await
-        .map_err(|error| format!("cannot start on port {port}: {error}"))?;
+        .map_err(|error| format!("cannot start: {error}"))?;
     let Server {
         url, table_endpoint, ..
     } = &server;

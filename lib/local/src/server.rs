@@ -1,5 +1,6 @@
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,18 +44,19 @@ pub struct Server {
     pub table_endpoint: String,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    app_plane: Option<JoinHandle<()>>,
     product: Arc<Product>,
+    /// Held as long as the server runs.
+    _lock: Option<File>,
 }
 
 impl Server {
     /// Starts serving; settings are looked up by the names of environment variables.
     pub async fn start(options: Options, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        if let Some(folder) = &options.data {
-            std::fs::create_dir_all(folder).map_err(Error::new)?;
-        }
+        let lock = options.data.as_deref().map(lock_folder).transpose()?;
         let listener = TcpListener::bind(("127.0.0.1", options.port))
             .await
-            .map_err(Error::new)?;
+            .map_err(|error| Error::new(format!("port {}: {error}", options.port)))?;
         let url = format!(
             "http://localhost:{}",
             listener.local_addr().map_err(Error::new)?.port()
@@ -70,37 +72,62 @@ impl Server {
         };
         let product = Arc::new(Product::start(ingredients).await?);
         let (stop, stopped) = watch::channel(false);
-        let mut tasks = vec![
+        let tasks = vec![
             tokio::spawn(serve(listener, product.router.clone(), stopped.clone())),
             tokio::spawn(pump(Arc::clone(&product), stopped.clone())),
             tokio::spawn(sweep(Arc::clone(&product), stopped)),
         ];
-        if !options.no_app_plane {
-            tasks.push(tokio::spawn(AppPlane::listen(&product.bus, clock)?.run()));
-        }
+        let app_plane = if options.no_app_plane {
+            None
+        } else {
+            Some(tokio::spawn(AppPlane::listen(&product.bus, clock)?.run()))
+        };
         let table_endpoint = product.table.endpoint.clone();
         Ok(Self {
             url,
             table_endpoint,
             stop,
             tasks,
+            app_plane,
             product,
+            _lock: lock,
         })
     }
 
-    /// Ends open requests, delivers what is in the outbox, and stops.
-    pub async fn stop(mut self) {
+    /// Lets the application plane finish, ends open requests, delivers what is in the outbox, and stops.
+    pub async fn stop(self) {
+        if let Some(app_plane) = self.app_plane {
+            // The bus forgets: an event that is not answered now never would be.
+            if let Err(error) = self.product.relay_once().await {
+                tracing::error!(error = %error, "the stream could not be read");
+            }
+            self.product.bus.close();
+            if tokio::time::timeout(GRACE, app_plane).await.is_err() {
+                tracing::warn!("the application plane did not finish in time");
+            }
+        }
         let _ = self.stop.send(true);
-        let app_plane = self.tasks.split_off(3);
         for task in self.tasks {
             if tokio::time::timeout(GRACE, task).await.is_err() {
                 tracing::warn!("a connection did not end in time");
             }
         }
-        for task in app_plane {
-            task.abort();
-        }
         self.product.table.stop();
+    }
+}
+
+/// Two processes on one folder would both run its relay.
+fn lock_folder(folder: &Path) -> Result<File, Error> {
+    let name = folder.display();
+    let failed = |error: std::io::Error| Error::new(format!("data folder {name}: {error}"));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let lock = File::create(folder.join("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::new(format!("data folder {name}: another process uses it")))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

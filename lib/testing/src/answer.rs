@@ -55,7 +55,7 @@ impl<'a> Call<'a> {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("tests name valid headers");
         self.headers.append(
             name,
-            HeaderValue::from_str(value).expect("tests send valid header values"),
+            HeaderValue::from_bytes(value.as_bytes()).expect("tests send valid header values"),
         );
         self
     }
