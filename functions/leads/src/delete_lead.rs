@@ -4,7 +4,8 @@ use tenantry_store::{Transaction, Unique};
 
 /// Erase a lead.
 ///
-/// Its personal data is gone for good, its code and token prove nothing any more, and its e-mail address may sign up again.
+/// Its personal data is gone for good, its code is void, its token opens neither it nor its tenant, and its e-mail
+/// address may sign up again.
 /// The tenant that it became stays, with its contacts.
 #[utoipa::path(delete, path = "/leads/{id}", params(("id" = String, Path, description = "The lead's id.")))]
 pub(crate) async fn delete_lead(operation: Operation, Path(id): Path<LeadId>) -> Result<NoContent, Problem> {

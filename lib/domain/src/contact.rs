@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Email, Entropy, Id, Lead, PersonName, Tenant, Timestamp};
+use crate::{Change, Email, Entropy, Id, PersonName, Tenant, Timestamp};
 
 /// What a contact is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,15 +61,5 @@ impl Contact {
             modified_at: change.at,
             version: 1,
         }
-    }
-
-    /// The first contact of a lead's tenant: the lead's person.
-    pub fn of_lead(lead: &Lead, tenant_id: Id<Tenant>, change: &Change, entropy: &dyn Entropy) -> Self {
-        let person = (
-            lead.first_name.clone(),
-            lead.last_name.clone(),
-            lead.email.clone(),
-        );
-        Self::first(tenant_id, person, ContactKind::Admin, change, entropy)
     }
 }
