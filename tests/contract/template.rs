@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
+use tenantry_api::Access;
 use tenantry_store::table::{INDEXES, PRIMARY, TTL};
 
 /// What a store method asks of the table. Every public method of `Store` and `Transaction` stands here; which actions a
@@ -624,8 +625,36 @@ fn a_function_behind_the_gateway_ends_its_request_before_it_is_ended() {
     }
 }
 
+#[test]
+fn routes_that_ask_for_no_access_token_have_a_rate_of_their_own() {
+    let template = template();
+    let settings = template["Resources"]["HttpApi"]["Properties"]["RouteSettings"].clone();
+    let settings = settings.as_object().cloned().unwrap_or_default();
+
+    let tables = tenantry_local::groups()
+        .into_iter()
+        .flat_map(|group| group.table());
+    // Any lead may ask whether a key is free, and anybody becomes a lead by proving an address.
+    let is_open = |access: Access| {
+        !access.needs_bearer() || access == Access::LeadCode || matches!(access, Access::AnyLeadOr(_))
+    };
+    let open: BTreeSet<String> = tables
+        .filter(|route| is_open(route.access))
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+
+    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), open);
+    let rate = json!({
+        "ThrottlingRateLimit": { "Ref": "PublicThrottlingRatePerSecond" },
+        "ThrottlingBurstLimit": { "Ref": "PublicThrottlingBurst" },
+    });
+    for (route, setting) in settings {
+        assert_eq!(setting, rate, "{route}");
+    }
+}
+
 /// The template, intrinsic functions in their long form.
-fn template() -> Value {
+pub(crate) fn template() -> Value {
     let text = fs::read_to_string(in_workspace("template.yaml")).expect("the template is there");
     let documents = Yaml::load_from_str(&text).expect("the template is YAML");
     plain(&documents[0])
@@ -658,7 +687,7 @@ fn plain(yaml: &Yaml<'_>) -> Value {
 }
 
 /// The functions by the name of their crate.
-fn functions(template: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn functions(template: &Value) -> BTreeMap<String, Value> {
     let resources = template["Resources"]
         .as_object()
         .expect("the template has resources");
@@ -697,7 +726,7 @@ fn http_events(function: &Value) -> Vec<String> {
     .collect()
 }
 
-fn routes_by_group() -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn routes_by_group() -> BTreeMap<String, BTreeSet<String>> {
     let document = tenantry_api::openapi(&tenantry_local::groups());
     let document = serde_json::to_value(document).expect("the API document is plain data");
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -713,7 +742,7 @@ fn routes_by_group() -> BTreeMap<String, BTreeSet<String>> {
     groups
 }
 
-fn statements(template: &Value, function: &str) -> Vec<Value> {
+pub(crate) fn statements(template: &Value, function: &str) -> Vec<Value> {
     let role = &template["Resources"][format!("{}Role", capitalized(function))]["Properties"];
     assert!(
         role.get("ManagedPolicyArns").is_none(),
@@ -732,7 +761,7 @@ fn statements(template: &Value, function: &str) -> Vec<Value> {
 }
 
 /// One text or several; of an intrinsic function its argument.
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
         Value::Array(values) => values.iter().flat_map(texts).collect(),
