@@ -115,7 +115,12 @@ const BEYOND: &[(&str, &[&str])] = &[
 ];
 
 /// What Lambda itself does in the name of every function.
-const PLATFORM: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
+const PLATFORM: &[&str] = &[
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
 
 /// And in the relay's: reading its event source, and reporting what it gave up.
 const EVENT_SOURCE: &[&str] = &[
@@ -126,8 +131,8 @@ const EVENT_SOURCE: &[&str] = &[
     "sqs:SendMessage",
 ];
 
-/// The only resources that a policy names by pattern, with their one statement.
-const PATTERNS: &[(&str, &str)] = &[("ListStreams", "${Table.Arn}/stream/*")];
+/// The only resources that a policy names by pattern, each with its one statement.
+const PATTERNS: &[(&str, &str)] = &[("ListStreams", "${Table.Arn}/stream/*"), ("Trace", "*")];
 
 /// The settings that each function uses; a setting that another function needs is not given to it.
 const SETTINGS: &[(&str, &[&str])] = &[
