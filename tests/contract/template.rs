@@ -122,6 +122,9 @@ const PLATFORM: &[&str] = &[
     "xray:PutTraceSegments",
 ];
 
+/// What DynamoDB and Secrets Manager do in the name of their callers.
+const ENCRYPTION: &[&str] = &["kms:Decrypt"];
+
 /// And in the relay's: reading its event source, and reporting what it gave up.
 const EVENT_SOURCE: &[&str] = &[
     "dynamodb:DescribeStream",
@@ -294,7 +297,12 @@ fn a_role_permits_what_its_function_does_and_nothing_else() {
             .flat_map(|statement| texts(&statement["Action"]))
             .collect();
         let mut needed = table_actions(name);
-        needed.extend(PLATFORM.iter().map(|action| (*action).to_owned()));
+        needed.extend(
+            PLATFORM
+                .iter()
+                .chain(ENCRYPTION)
+                .map(|action| (*action).to_owned()),
+        );
         let beyond = BEYOND
             .iter()
             .find(|(function, _)| function == name)
@@ -330,7 +338,7 @@ fn every_action_belongs_to_a_call_in_the_source_and_the_source_makes_no_other() 
     let known: BTreeSet<&str> = CALLS
         .iter()
         .map(|(action, _, _)| *action)
-        .chain(PLATFORM.iter().chain(EVENT_SOURCE).copied())
+        .chain(PLATFORM.iter().chain(ENCRYPTION).chain(EVENT_SOURCE).copied())
         .collect();
     for name in functions(&template).keys() {
         for statement in statements(&template, name) {
@@ -655,6 +663,49 @@ fn routes_that_ask_for_no_access_token_have_a_rate_of_their_own() {
     });
     for (route, setting) in settings {
         assert_eq!(setting, rate, "{route}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_encrypted_under_our_key_and_functions_use_it_through_services_only() {
+    let template = template();
+    let key = json!({ "Fn::GetAtt": "Key.Arn" });
+    let resources = template["Resources"]
+        .as_object()
+        .expect("the template has resources");
+
+    for (name, resource) in resources {
+        let properties = &resource["Properties"];
+        let used = match resource["Type"].as_str().unwrap_or_default() {
+            "AWS::DynamoDB::Table" => &properties["SSESpecification"]["KMSMasterKeyId"],
+            "AWS::SecretsManager::Secret" | "AWS::Logs::LogGroup" => &properties["KmsKeyId"],
+            _ => continue,
+        };
+        assert_eq!(*used, key, "{name}");
+    }
+    for retained in ["Key", "Table", "MasterKey"] {
+        assert_eq!(resources[retained]["UpdateReplacePolicy"], "Retain", "{retained}");
+        assert_eq!(
+            resources[retained]["DeletionPolicy"], "RetainExceptOnCreate",
+            "{retained}"
+        );
+    }
+    for name in functions(&template).keys() {
+        let mut services = vec![json!({ "Fn::Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}" })];
+        if name != "site" {
+            services.push(json!({ "Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}" }));
+        }
+        let uses: Vec<Value> = statements(&template, name)
+            .into_iter()
+            .filter(|statement| texts(&statement["Action"]).contains(&"kms:Decrypt".to_owned()))
+            .collect();
+        assert_eq!(uses.len(), 1, "{name}");
+        assert_eq!(uses[0]["Resource"], key, "{name}");
+        assert_eq!(
+            uses[0]["Condition"],
+            json!({ "StringEquals": { "kms:ViaService": services } }),
+            "{name}"
+        );
     }
 }
 
