@@ -6,6 +6,7 @@ use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use tenantry_api::Access;
 use tenantry_store::table::{INDEXES, PRIMARY, TTL};
+use tenantry_testing::TestApp;
 
 /// What a store method asks of the table. Every public method of `Store` and `Transaction` stands here; which actions a
 /// function needs follows from the methods that its source calls.
@@ -679,6 +680,7 @@ fn what_is_kept_is_encrypted_under_our_key_and_functions_use_it_through_services
         let used = match resource["Type"].as_str().unwrap_or_default() {
             "AWS::DynamoDB::Table" => &properties["SSESpecification"]["KMSMasterKeyId"],
             "AWS::SecretsManager::Secret" | "AWS::Logs::LogGroup" => &properties["KmsKeyId"],
+            "AWS::Events::Archive" => &properties["KmsKeyIdentifier"],
             _ => continue,
         };
         assert_eq!(*used, key, "{name}");
@@ -707,6 +709,31 @@ fn what_is_kept_is_encrypted_under_our_key_and_functions_use_it_through_services
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_archive_keeps_every_event_but_those_with_a_secret() {
+    let template = template();
+    let pattern = &template["Resources"]["EventArchive"]["Properties"]["EventPattern"];
+    assert_eq!(pattern["source"], json!([{ "Ref": "EventSource" }]));
+    let excluded = texts(&pattern["detail-type"][0]["anything-but"]);
+    let app = TestApp::start().await;
+
+    app.verified_lead("ada@acme.com").await;
+    app.active_tenant("acme").await;
+    let failed = app.tenant("globex").await;
+    let failed = app.provision(&failed).await;
+    app.report(&failed, &failed.failure("no room")).await.expect(204);
+    let events = app.events().await;
+
+    let mut with_secret = 0;
+    for event in events {
+        let kind = event["detail-type"].as_str().unwrap_or_default().to_owned();
+        let has_secret = event.to_string().contains("tws_");
+        assert_eq!(has_secret, excluded.contains(&kind), "{kind}");
+        with_secret += usize::from(has_secret);
+    }
+    assert_eq!(with_secret, 2);
 }
 
 /// The template, intrinsic functions in their long form.
