@@ -189,6 +189,26 @@ const SETTINGS: &[(&str, &[&str])] = &[
 /// For all functions.
 const GLOBAL_SETTINGS: &[&str] = &["LOG_LEVEL"];
 
+/// Where the functions' own metrics are found.
+const NAMESPACE: &str = "Tenantry";
+
+/// All of them: what happened, by stage, and then what each route did.
+const METRICS: &[&str] = &[
+    "LeadsCreated",
+    "LeadsVerified",
+    "TenantsCreated",
+    "TenantsActivated",
+    "TimeToActive",
+    "JobsSucceeded",
+    "JobsFailed",
+    "OutboxAge",
+    "Undelivered",
+    "Requests",
+    "ClientErrors",
+    "ServerErrors",
+    "Latency",
+];
+
 /// Declared because `sam local` sets only what is declared; empty on AWS. The second is the SDK's own.
 const LOCAL_SETTINGS: &[&str] = &["TENANTRY_MASTER_KEY", "AWS_ENDPOINT_URL_DYNAMODB"];
 
@@ -734,6 +754,83 @@ async fn the_archive_keeps_every_event_but_those_with_a_secret() {
         with_secret += usize::from(has_secret);
     }
     assert_eq!(with_secret, 2);
+}
+
+#[test]
+fn every_alarm_says_what_to_do_is_sent_somewhere_and_is_on_the_dashboard() {
+    let template = template();
+    let dashboard = dashboard(&template);
+    let shown = &dashboard["widgets"][0]["properties"]["alarms"];
+    let topic = json!([{ "Ref": "AlarmTopic" }]);
+
+    let mut alarms = BTreeSet::new();
+    for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
+        if resource["Type"] != "AWS::CloudWatch::Alarm" {
+            continue;
+        }
+        let properties = &resource["Properties"];
+        let description = properties["AlarmDescription"].as_str().unwrap_or_default();
+        assert!(
+            description.len() > 80 && description.len() < 1024,
+            "{name}: {description}"
+        );
+        assert_eq!(properties["AlarmActions"], topic, "{name}");
+        assert_eq!(properties["OKActions"], topic, "{name}");
+        assert_eq!(properties["TreatMissingData"], "notBreaching", "{name}");
+        alarms.insert(format!("${{{name}.Arn}}"));
+    }
+
+    assert_eq!(texts(shown).into_iter().collect::<BTreeSet<_>>(), alarms);
+}
+
+#[test]
+fn alarms_and_dashboard_watch_metrics_that_the_functions_write() {
+    let template = template();
+    let mut watched = BTreeSet::new();
+
+    for resource in template["Resources"]
+        .as_object()
+        .into_iter()
+        .flat_map(Map::values)
+    {
+        if resource["Properties"]["Namespace"] == NAMESPACE {
+            watched.insert(
+                resource["Properties"]["MetricName"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+            );
+        }
+    }
+    for widget in dashboard(&template)["widgets"].as_array().into_iter().flatten() {
+        for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            if metric[0] == NAMESPACE {
+                watched.insert(metric[1].as_str().unwrap_or_default().to_owned());
+            }
+            let search = metric[0]["expression"].as_str().unwrap_or_default();
+            if search.contains("{Tenantry,Route,Stage}") {
+                let name = search
+                    .split("MetricName=\"")
+                    .nth(1)
+                    .and_then(|rest| rest.split('"').next());
+                watched.insert(name.unwrap_or_default().to_owned());
+            }
+        }
+    }
+
+    assert_eq!(
+        watched,
+        METRICS
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<_>>()
+    );
+}
+
+/// The dashboard's body, its references left as they are.
+fn dashboard(template: &Value) -> Value {
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    serde_json::from_str(body.as_str().unwrap_or_default()).expect("the dashboard is JSON")
 }
 
 /// The template, intrinsic functions in their long form.
