@@ -4,5 +4,6 @@ mod authorization;
 mod capacity;
 mod events;
 mod openapi;
+mod permissions;
 mod scene;
 mod template;
