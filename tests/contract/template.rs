@@ -187,7 +187,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
 ];
 
 /// For all functions.
-const GLOBAL_SETTINGS: &[&str] = &["LOG_LEVEL"];
+const GLOBAL_SETTINGS: &[&str] = &["LOG_LEVEL", "STAGE"];
 
 /// Where the functions' own metrics are found.
 const NAMESPACE: &str = "Tenantry";
