@@ -3,8 +3,11 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
-use tenantry_testing::TestApp;
+use serde_json::{Value, json};
+use tenantry_app::TraceContext;
+use tenantry_domain::Clock as _;
+use tenantry_testing::{Provisioning, TestApp};
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -13,6 +16,15 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("logs are text")
+    }
+
+    /// The lines that say this.
+    fn lines(&self, message: &str) -> Vec<Value> {
+        let text = self.text();
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("each line is JSON"));
+        lines.filter(|line: &Value| line["message"] == message).collect()
     }
 }
 
@@ -35,8 +47,8 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-#[tokio::test]
-async fn a_whole_journey_logs_each_answer_once_and_no_secret_or_person() {
+/// What this thread logs from now on.
+fn listen() -> (Log, DefaultGuard) {
     let log = Log::default();
     let filter = "debug,hyper=info,hyper_util=info,aws=info,aws_smithy_runtime=info,aws_sdk_dynamodb=info";
     let subscriber = tracing_subscriber::fmt()
@@ -52,7 +64,12 @@ async fn a_whole_journey_logs_each_answer_once_and_no_secret_or_person() {
         .with_writer(std::io::sink)
         .finish();
     let _ = tracing::subscriber::set_global_default(everything);
-    let guard = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn a_whole_journey_logs_each_answer_once_and_no_secret_or_person() {
+    let (log, guard) = listen();
     let app = TestApp::start().await;
 
     let lead = app.verified_lead("ada.lovelace@acme.com").await;
@@ -121,4 +138,71 @@ async fn a_whole_journey_logs_each_answer_once_and_no_secret_or_person() {
     assert_eq!(answered("/webhook", 401), 1);
     assert_eq!(answered("/leads/{id}/tenants", 201), 1);
     assert!(text.contains(&tenant_id) && text.contains(tenant.header("x-request-id").unwrap_or_default()));
+}
+
+#[tokio::test]
+async fn a_request_can_be_followed_through_stream_relay_and_event_to_the_callbacks_line() {
+    let (log, guard) = listen();
+    let app = TestApp::start().await;
+    let tenant_id = app.tenant("acme").await;
+    app.settle().await;
+    let callers = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace_id = TraceContext::trace_of(callers).expect("valid");
+
+    // The request.
+    let answer = app
+        .post(&format!("/tenants/{tenant_id}/provision"))
+        .bearer(&app.operator())
+        .header("traceparent", callers)
+        .json(&TestApp::subscription())
+        .send()
+        .await
+        .expect(202);
+    let request_id = answer
+        .header("x-request-id")
+        .expect("every answer has one")
+        .to_owned();
+    let answered = log.lines("request answered").pop().expect("the answer is logged");
+    assert_eq!(answered["span"]["request.id"], *request_id);
+    assert_eq!(answered["span"]["trace.id"], *trace_id);
+    assert_eq!(answered["span"]["tenant.id"], *tenant_id);
+
+    // Stream and relay.
+    app.settle().await;
+    let published = log
+        .lines("an event was published")
+        .pop()
+        .expect("the relay says so");
+    assert_eq!(published["correlation.id"], *request_id);
+    assert_eq!(published["trace.id"], *trace_id);
+
+    // The event.
+    let event = app.events_of("tenant.provisioning_requested.v1").await.remove(0);
+    let detail = &event["detail"];
+    assert_eq!(published["message.id"], detail["id"]);
+    assert_eq!(detail["correlationid"], *request_id);
+    let traceparent = detail["traceparent"].as_str().expect("an event has one");
+
+    // The callback, by an application plane that goes on with the event's trace.
+    let provisioning = Provisioning::of_event(&event);
+    let report = app
+        .signed_report(
+            &provisioning,
+            &provisioning.success(),
+            app.clock.now().as_millis(),
+        )
+        .header("traceparent", traceparent)
+        .send()
+        .await
+        .expect(204);
+    let reported = log.lines("request answered").pop().expect("the answer is logged");
+    assert_eq!(reported["http.route"], "/webhook");
+    assert_eq!(reported["span"]["correlation.id"], *request_id);
+    assert_eq!(reported["span"]["trace.id"], *trace_id);
+    assert_eq!(
+        reported["span"]["request.id"].as_str(),
+        report.header("x-request-id")
+    );
+    assert_ne!(reported["span"]["request.id"], *request_id);
+    drop(guard);
 }

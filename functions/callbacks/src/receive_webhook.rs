@@ -124,6 +124,7 @@ pub(crate) async fn receive_webhook(
     // Two reports may meet: the one that loses looks again, and is then a repetition or a contradiction.
     for _ in 0..ATTEMPTS {
         let (parts, callback_key) = verify(context, tenant_id, &signed, &body).await?;
+        operation.correlate(&callback_key.correlation_id);
         let report: ReportBody =
             Members::read(value.clone(), &context.app.config).map_err(DomainError::Invalid)?;
         match close_job(context, &parts, report.into_report(callback_key, context)).await {

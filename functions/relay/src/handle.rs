@@ -6,7 +6,9 @@ use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use futures_util::future::join_all;
 use tenantry_app::mail::{Mail, Renderer};
-use tenantry_app::{App, Body, BusEntry, Envelope, EventBus, MailPort, Undelivered, open_message};
+use tenantry_app::{
+    App, Body, BusEntry, Envelope, EventBus, MailPort, TraceContext, Undelivered, open_message,
+};
 use tenantry_domain::{Event, Id};
 use tenantry_store::OutboxMessage;
 use thiserror::Error;
@@ -95,10 +97,10 @@ impl Relay {
 
     /// Sends everything that can be opened; answers what went out.
     async fn deliver(&self, placed: &[Placed]) -> BTreeSet<Id<Event>> {
-        let (mut entries, mut mails) = (Vec::new(), Vec::new());
+        let (mut events, mut mails) = (Vec::new(), Vec::new());
         for Placed { message, .. } in placed {
             match open_message(&self.app.keyring, message) {
-                Ok(Body::Event(envelope)) => entries.push(entry_of(&envelope)),
+                Ok(Body::Event(envelope)) => events.push(envelope),
                 Ok(Body::Mail(mail)) => mails.push((message.id, mail)),
                 Err(error) => {
                     tracing::error!(message.id = %message.id, error = %error, "a message cannot be opened");
@@ -106,14 +108,25 @@ impl Relay {
             }
         }
         let mut delivered = BTreeSet::new();
-        for batch in batches(entries) {
+        for batch in batches(events.iter().map(entry_of).collect()) {
             delivered.extend(self.publish(batch).await);
+        }
+        for event in events.iter().filter(|event| delivered.contains(&event.id)) {
+            let trace_id = event.traceparent.as_deref().and_then(TraceContext::trace_of);
+            tracing::info!(
+                message.id = %event.id,
+                event.kind = event.kind,
+                correlation.id = event.correlationid,
+                trace.id = trace_id,
+                "an event was published"
+            );
         }
         for mails in mails.chunks(MAILS_AT_ONCE) {
             let sent = join_all(mails.iter().map(|(id, mail)| self.send(*id, mail))).await;
             for ((id, _), result) in mails.iter().zip(sent) {
                 match result {
                     Ok(()) => {
+                        tracing::info!(message.id = %id, "a mail was sent");
                         delivered.insert(*id);
                     }
                     Err(error) => tracing::warn!(message.id = %id, error = %error, "a mail was not sent"),

@@ -213,6 +213,7 @@ fn new_callback(context: &Context, job: &Job) -> (CallbackKey, Callback) {
             .seal(&purpose, secret.expose_secret(), &*context.app.entropy),
         context: callback_context.clone(),
         expires_at: job.deadline.plus_ms(LATE_MS),
+        correlation_id: context.request_id.clone(),
         spent_at: None,
     };
     let url = format!("{}/webhook", context.app.config.api_url);

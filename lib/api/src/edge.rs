@@ -6,11 +6,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
-use tenantry_app::App;
+use tenantry_app::{App, TraceContext};
 use tenantry_domain::{Event, Id};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::{Authenticator, Operation, Problem, Routes};
 
@@ -31,6 +32,7 @@ pub struct ClientAddress(pub String);
 pub(crate) struct RequestId(pub(crate) String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Headers that make a browser careful with an answer; a page that needs more sets its own.
 const SECURITY_HEADERS: [(&str, &str); 5] = [
@@ -75,12 +77,34 @@ async fn name(State(edge): State<Edge>, mut request: Request, next: Next) -> Res
         |given| given.0,
     );
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span = tracing::info_span!("request", request.id = id, http.method = %request.method(), tenant.id = tracing::field::Empty);
+    let trace = trace_of(&request, &id);
+    let span = tracing::info_span!(
+        "request",
+        request.id = id,
+        trace.id = trace.trace_id(),
+        http.method = %request.method(),
+        tenant.id = Empty,
+        correlation.id = Empty
+    );
+    request.extensions_mut().insert(trace);
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The trace that the platform in front of us has begun, or the caller's, or a new one. Two headers are none.
+fn trace_of(request: &Request, id: &str) -> TraceContext {
+    if let Some(given) = request.extensions().get::<TraceContext>() {
+        return given.clone();
+    }
+    let mut values = request.headers().get_all(TRACEPARENT).iter();
+    let given = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    };
+    TraceContext::of_request(given, id)
 }
 
 /// Renders problems, sets what every answer carries, and logs the answer once.
@@ -139,10 +163,7 @@ fn cors(origins: &[String]) -> CorsLayer {
     let origins = origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let (idempotency_key, traceparent) = (
-        HeaderName::from_static("idempotency-key"),
-        HeaderName::from_static("traceparent"),
-    );
+    let idempotency_key = HeaderName::from_static("idempotency-key");
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
@@ -151,7 +172,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             http::header::CONTENT_TYPE,
             http::header::IF_MATCH,
             idempotency_key,
-            traceparent,
+            TRACEPARENT,
         ])
         .expose_headers([
             http::header::ETAG,
@@ -170,6 +191,11 @@ impl Edge {
 }
 
 impl Operation {
+    /// Names the request that led to this one, so that one search finds the lines of both.
+    pub fn correlate(&self, request_id: &str) {
+        tracing::Span::current().record("correlation.id", request_id);
+    }
+
     /// Puts the tenant into the request's span, so that every line of it can be found.
     pub fn about_tenant(&self, id: impl std::fmt::Display) {
         tracing::Span::current().record("tenant.id", tracing::field::display(id));

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tenantry_app::{Context, Idempotency, sha256_hex};
+use tenantry_app::{Context, Idempotency, TraceContext, sha256_hex};
 use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
 
 use crate::body::read_bytes;
@@ -40,12 +40,9 @@ pub(crate) async fn guard(
 async fn admit(edge: &Edge, rules: &Rules, request: Request) -> Result<(Request, Context), Problem> {
     let (mut parts, body) = request.into_parts();
     let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
-    let traceparent = parts
-        .headers
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok())
-        .filter(|text| is_traceparent(text));
-    let mut context = Context::new(&edge.app, request_id.0, traceparent.map(str::to_owned));
+    let trace = parts.extensions.get::<TraceContext>().cloned();
+    let trace = trace.unwrap_or_else(|| TraceContext::of_request(None, &request_id.0));
+    let mut context = Context::new(&edge.app, request_id.0, trace);
     let caller = identify(edge, rules.access, &mut parts, &context).await?;
     let scope = authorize(edge, rules.access, &mut parts, &caller).await?;
     check_query(rules, &parts)?;
@@ -245,20 +242,4 @@ async fn repeat_if_known(context: &Context, response: Response) -> Response {
         Ok(None) => response,
         Err(error) => Problem::from(error).into_response(),
     }
-}
-
-/// W3C trace context: version, trace id, parent id, flags.
-fn is_traceparent(text: &str) -> bool {
-    let lengths = [2, 32, 16, 2];
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.len() == 4
-        && parts.iter().zip(lengths).all(|(part, length)| {
-            part.len() == length
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        })
-        && parts[0] != "ff"
-        && parts[1].bytes().any(|b| b != b'0')
-        && parts[2].bytes().any(|b| b != b'0')
 }

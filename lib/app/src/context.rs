@@ -4,7 +4,7 @@ use tenantry_domain::{Actor, AuditEntry, Change, Clock, Entropy, Id, Timestamp};
 use tenantry_store::{IdempotencyRecord, Store, StoredReply, Transaction};
 use thiserror::Error;
 
-use crate::{Config, Keyring};
+use crate::{Config, Keyring, TraceContext};
 
 /// What one process holds for all requests.
 pub struct App {
@@ -31,8 +31,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Names the request in answers, logs, events and the audit trail.
     pub request_id: String,
-    /// W3C trace context that came with the request.
-    pub traceparent: Option<String>,
+    /// Where the request stands in a distributed trace.
+    pub trace: TraceContext,
     /// The request's idempotency key, if it has one.
     pub idempotency: Option<Idempotency>,
 }
@@ -79,14 +79,14 @@ impl From<tenantry_domain::Conflict> for Error {
 
 impl Context {
     /// For one request.
-    pub fn new(app: &Arc<App>, request_id: String, traceparent: Option<String>) -> Self {
+    pub fn new(app: &Arc<App>, request_id: String, trace: TraceContext) -> Self {
         let (store, now) = (app.store.for_request(), app.clock.now());
         Self {
             app: Arc::clone(app),
             store,
             now,
             request_id,
-            traceparent,
+            trace,
             idempotency: None,
         }
     }

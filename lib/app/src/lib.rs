@@ -14,6 +14,7 @@ mod onboarding;
 mod port;
 mod secret;
 pub mod signature;
+mod trace;
 
 pub use chance::{OsEntropy, SystemClock};
 pub use config::{Config, ConfigError, Issuer};
@@ -24,3 +25,4 @@ pub use message::{Body, Envelope, open_message};
 pub use onboarding::{Onboarded, found_tenant};
 pub use port::{BusEntry, EventBus, MailPort, Undelivered};
 pub use secret::{new_code, new_webhook_secret, sha256_hex};
+pub use trace::TraceContext;

@@ -30,7 +30,7 @@ pub struct Envelope {
     pub tenantid: Option<Id<tenantry_domain::Tenant>>,
     /// The request that led to it.
     pub correlationid: String,
-    /// W3C trace context of that request.
+    /// W3C trace context: that request is the parent of whatever happens because of this event.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traceparent: Option<String>,
     /// What happened.
@@ -80,7 +80,7 @@ impl Context {
             datacontenttype: "application/json".to_owned(),
             tenantid: event.tenant_id,
             correlationid: self.request_id.clone(),
-            traceparent: self.traceparent.clone(),
+            traceparent: Some(self.trace.traceparent()),
             data: serde_json::to_value(&event.data).expect("event data has string keys and finite numbers"),
         }
     }

@@ -35,6 +35,7 @@ pub struct AppPlane {
 #[derive(Deserialize)]
 struct Detail {
     id: String,
+    traceparent: String,
     data: Data,
 }
 
@@ -76,7 +77,9 @@ impl AppPlane {
         while let Some(event) = self.events.recv().await {
             let detail = event.get("detail").cloned().unwrap_or_default();
             match serde_json::from_value::<Detail>(detail) {
-                Ok(detail) if seen.insert(detail.id.clone()) => self.provision(detail.data).await,
+                Ok(detail) if seen.insert(detail.id.clone()) => {
+                    self.provision(detail.data, &detail.traceparent).await
+                }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(error = %error, "the application plane got an event that it cannot read");
@@ -85,13 +88,13 @@ impl AppPlane {
         }
     }
 
-    async fn provision(&self, data: Data) {
+    async fn provision(&self, data: Data, traceparent: &str) {
         tokio::time::sleep(WORK).await;
         let Data { tenant, callback } = data;
         let body = report_of(&tenant).to_string();
         let mut pause = WORK;
         for _ in 0..ATTEMPTS {
-            match self.report(&body, &callback).await {
+            match self.report(&body, &callback, traceparent).await {
                 Ok(status) if status.is_success() => return,
                 Ok(status) => tracing::warn!(
                     tenant.id = tenant.id,
@@ -107,11 +110,17 @@ impl AppPlane {
         }
     }
 
-    async fn report(&self, body: &str, callback: &Callback) -> Result<http::StatusCode, Error> {
+    async fn report(
+        &self,
+        body: &str,
+        callback: &Callback,
+        traceparent: &str,
+    ) -> Result<http::StatusCode, Error> {
         let timestamp = self.clock.now().as_millis();
         let secret = callback.secret.clone().into();
         let request = Request::post(&callback.url)
             .header("content-type", "application/json")
+            .header("traceparent", traceparent)
             .header("x-timestamp", timestamp.to_string())
             .header(
                 "x-signature",

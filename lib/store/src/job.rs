@@ -21,6 +21,9 @@ pub struct CallbackKey {
     pub context: String,
     /// The first instant at which it proves nothing.
     pub expires_at: Timestamp,
+    /// The request that asked for the job.
+    #[serde(default)]
+    pub correlation_id: String,
     /// When it was used up: from then on it can only repeat the report that was made with it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spent_at: Option<Timestamp>,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use tenantry_app::signature;
 use tenantry_domain::Clock as _;
 
-use crate::{Answer, TestApp};
+use crate::{Answer, Call, TestApp};
 
 /// A lead that has signed up, and the code that it was mailed.
 #[derive(Clone, Debug)]
@@ -125,15 +125,7 @@ impl TestApp {
             .iter()
             .rev()
             .find(|event| event["detail"]["data"]["job"]["id"] == job_id.as_str());
-        let callback = &event.expect("the event went out")["detail"]["data"]["callback"];
-        let text = |name: &str| callback[name].as_str().expect("callbacks are texts").to_owned();
-        let (secret, context) = (text("secret").into(), text("context"));
-        Provisioning {
-            tenant_id: tenant_id.to_owned(),
-            job_id,
-            secret,
-            context,
-        }
+        Provisioning::of_event(event.expect("the event went out"))
     }
 
     /// A tenant in use.
@@ -154,6 +146,11 @@ impl TestApp {
 
     /// Reports to the webhook, signed for this time.
     pub async fn report_at(&self, provisioning: &Provisioning, body: &Value, timestamp_ms: i64) -> Answer {
+        self.signed_report(provisioning, body, timestamp_ms).send().await
+    }
+
+    /// A report that is signed for this time.
+    pub fn signed_report(&self, provisioning: &Provisioning, body: &Value, timestamp_ms: i64) -> Call<'_> {
         let body = body.to_string();
         let signature = signature::sign(
             &provisioning.secret,
@@ -166,8 +163,6 @@ impl TestApp {
             .header("x-timestamp", &timestamp_ms.to_string())
             .header("x-signature", &signature)
             .body(body)
-            .send()
-            .await
     }
 
     /// Reads a tenant as an operator.
@@ -183,6 +178,22 @@ impl TestApp {
 }
 
 impl Provisioning {
+    /// What an application plane learns from the event.
+    pub fn of_event(event: &Value) -> Self {
+        let data = &event["detail"]["data"];
+        let text = |pointer: &str| {
+            let text = data.pointer(pointer).and_then(Value::as_str);
+            text.unwrap_or_else(|| panic!("no {pointer} in {data}"))
+                .to_owned()
+        };
+        Self {
+            tenant_id: text("/tenant/id"),
+            job_id: text("/job/id"),
+            secret: text("/callback/secret").into(),
+            context: text("/callback/context"),
+        }
+    }
+
     /// A report that two resources stand.
     pub fn success(&self) -> Value {
         json!({
