@@ -104,6 +104,23 @@ CHECKS = {
 }
 
 
+def check_metrics(name, event, log):
+    """What CloudWatch would read out of the log: one request at the route of the event, in embedded metric format."""
+    route = json.loads(event).get("routeKey")
+    if not route:
+        return  # the relay's sample has nothing to deliver, and so nothing to count
+    metrics = [json.loads(line) for line in log if line.startswith("{") and '"_aws"' in line]
+    found = [entry for entry in metrics if (entry.get("Route"), entry.get("Requests")) == (route, 1)]
+    if len(found) != 1:
+        raise Failure(f"expected one set of metrics for {route}, got {shorten(metrics)}")
+    (directive,) = found[0]["_aws"]["CloudWatchMetrics"]
+    named = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    if directive["Namespace"] != "Tenantry" or directive["Dimensions"] != [["Stage", "Route"]]:
+        raise Failure(f"{name}: namespace or dimensions are others: {shorten(directive)}")
+    if found[0]["Stage"] != "sample" or named.get("Latency") != "Milliseconds" or not found[0].get("request.id"):
+        raise Failure(f"{name}: stage, latency or request id is missing: {shorten(found[0])}")
+
+
 def body_of(answer):
     body = answer.get("body") or ""
     return base64.b64decode(body).decode(errors="replace") if answer.get("isBase64Encoded") else body
@@ -250,6 +267,7 @@ def invoke(name, args, variables):
             "AWS_SECRET_ACCESS_KEY": "sample",
             "AWS_SESSION_TOKEN": "sample",
             "LOG_LEVEL": "INFO",
+            "STAGE": "sample",
             **variables,
         }
         # A second and third try only for a port that somebody else took in between.
@@ -282,6 +300,7 @@ def invoke(name, args, variables):
                 except ValueError:
                     raise Failure(f"the answer is not JSON: {shorten(raw.decode(errors='replace'))}") from None
                 summary = CHECKS[name](answer)
+                check_metrics(name, event, read_log(log_path))
                 report = [line for line in read_log(log_path) if re.search(r"INIT REPORT|^REPORT ", line)]
                 return [f"{name}: {summary}, {elapsed_ms:.0f} ms with the cold start", *report]
             except (Failure, OSError, http.client.HTTPException) as failure:

@@ -73,6 +73,8 @@ const POLICY: &[Row] = &[
     row("GET /", None, "+++++++++++", '+', 'Q'),
     row("GET /ping", None, "+++++++++++", '+', 'Q'),
     row("GET /health", None, "+++++++++++", '+', 'Q'),
+    // Whoever holds the scrape token, and nobody else: no other proof opens it.
+    row("GET /metrics", None, "TTTTTTTTTTT", 'T', 'T'),
     row("GET /openapi.json", None, "+++++++++++", '+', 'Q'),
     row("GET /docs", None, "+++++++++++", '+', 'Q'),
     row("GET /docs/{file}", None, "+++++++++++", '+', 'Q'),

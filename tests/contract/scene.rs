@@ -87,6 +87,7 @@ impl Scene {
             "GET /"
             | "GET /ping"
             | "GET /health"
+            | "GET /metrics"
             | "GET /openapi.json"
             | "GET /docs"
             | "GET /docs/{file}"
@@ -189,6 +190,7 @@ impl Scene {
     pub(crate) fn prove<'a>(&self, route: &str, call: Call<'a>, body: &Value) -> Call<'a> {
         match route {
             "POST /webhook" => self.sign(call, body),
+            "GET /metrics" => call.bearer(TestApp::SCRAPE_TOKEN),
             "POST /leads/{id}/verify" => call.bearer(&self.code),
             "POST /leads/{id}/tenants" => call.bearer(self.own_token(route)),
             _ => call.bearer(&self.app.operator()),

@@ -2,4 +2,5 @@
 
 mod answers;
 mod logs;
+mod metrics;
 mod tokens;

@@ -1,6 +1,6 @@
 use tenantry_api::view::LeadView;
 use tenantry_api::{Body, Created, FromMembers, Members, Operation, Problem};
-use tenantry_domain::{Address, Conflict, Email, Event, Lead, NewLead, PersonName};
+use tenantry_domain::{Address, Conflict, Email, Event, Lead, NewLead, PersonName, Transition};
 use tenantry_store::{Rate, Transaction, Unique};
 use utoipa::ToSchema;
 
@@ -76,7 +76,12 @@ pub(crate) async fn create_lead(
     };
     let (code, mail) = new_verification(context, &lead);
     let change = context.change(operation.caller.actor());
-    let event = Event::of_lead("lead.created", &lead, context.new_id(), context.now);
+    let event = Event::of_lead(
+        "lead.created",
+        Transition::Created(&lead),
+        context.new_id(),
+        context.now,
+    );
     let mut transaction = Transaction::new();
     transaction
         .charge(&by_client, context.now)

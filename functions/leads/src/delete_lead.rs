@@ -1,5 +1,5 @@
 use tenantry_api::{LeadId, NoContent, Operation, Path, Problem};
-use tenantry_domain::{Error as DomainError, Event, Kind};
+use tenantry_domain::{Error as DomainError, Event, Kind, Transition};
 use tenantry_store::{Transaction, Unique};
 
 /// Erase a lead.
@@ -17,7 +17,12 @@ pub(crate) async fn delete_lead(operation: Operation, Path(id): Path<LeadId>) ->
         .ok_or_else(|| DomainError::not_found(Kind::Lead, id))?;
     operation.check_version(Kind::Lead, id, lead.version)?;
     let change = context.change(operation.caller.actor());
-    let event = Event::of_lead("lead.erased", &lead, context.new_id(), context.now);
+    let event = Event::of_lead(
+        "lead.erased",
+        Transition::Removed(&lead),
+        context.new_id(),
+        context.now,
+    );
     let mut transaction = Transaction::new();
     transaction
         .delete_lead(&lead, operation.lost_race(Kind::Lead, id))

@@ -1,6 +1,6 @@
 use tenantry_api::view::LeadView;
 use tenantry_api::{Body, Found, FromMembers, LeadId, Members, Operation, Path, Problem};
-use tenantry_domain::{Error as DomainError, Event, Kind, LeadChanges, PersonName};
+use tenantry_domain::{Error as DomainError, Event, Kind, LeadChanges, PersonName, Transition};
 use tenantry_store::Transaction;
 use utoipa::ToSchema;
 
@@ -67,7 +67,12 @@ pub(crate) async fn update_lead(
     }
     let change = context.change(operation.caller.actor());
     let corrected = lead.clone().correct(changes, &change);
-    let event = Event::of_lead("lead.updated", &corrected, context.new_id(), context.now);
+    let event = Event::of_lead(
+        "lead.updated",
+        Transition::Changed(&lead, &corrected),
+        context.new_id(),
+        context.now,
+    );
     let mut transaction = Transaction::new();
     transaction
         .replace_lead_or(&lead, &corrected, operation.lost_race(Kind::Lead, id))

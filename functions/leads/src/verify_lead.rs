@@ -3,7 +3,7 @@ use serde::Serialize;
 use subtle::ConstantTimeEq;
 use tenantry_api::{BearerToken, Count, LeadId, Operation, Path, Problem};
 use tenantry_app::{lead_token, sha256_hex};
-use tenantry_domain::{Actor, Conflict, Error as DomainError, Event, Lead, LeadCode};
+use tenantry_domain::{Actor, Conflict, Error as DomainError, Event, Lead, LeadCode, Transition};
 use tenantry_store::{Rate, Transaction, Unique};
 use utoipa::ToSchema;
 
@@ -54,7 +54,12 @@ pub(crate) async fn verify_lead(
         .replace_lead(&lead, &verified)
         .audit(id, &context.audit("lead.verified", &change));
     if !lead.is_verified() {
-        let event = Event::of_lead("lead.verified", &verified, context.new_id(), context.now);
+        let event = Event::of_lead(
+            "lead.verified",
+            Transition::Changed(&lead, &verified),
+            context.new_id(),
+            context.now,
+        );
         transaction.send(&context.event(&event));
     }
     context.store.commit(transaction).await?;

@@ -7,7 +7,7 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use futures_util::future::join_all;
 use tenantry_app::mail::{Mail, Renderer};
 use tenantry_app::{
-    App, Body, BusEntry, Envelope, EventBus, MailPort, TraceContext, Undelivered, open_message,
+    App, Body, BusEntry, Envelope, EventBus, MailPort, TraceContext, Undelivered, metric, open_message,
 };
 use tenantry_domain::{Event, Id};
 use tenantry_store::OutboxMessage;
@@ -76,22 +76,28 @@ impl Relay {
             .filter(|placed| waiting.contains(&placed.message.id))
             .collect();
         let delivered = self.deliver(&placed).await;
-        let (store, delivered) = (&store, &delivered);
-        let marks = placed.into_iter().map(|placed| async move {
-            let result = if delivered.contains(&placed.message.id) {
-                store
-                    .mark_delivered(placed.message.id, self.app.clock.now())
-                    .await
-                    .map_err(|error| error.to_string())
-            } else {
-                Err("it was not delivered".to_owned())
-            };
-            result.map_err(|error| {
-                tracing::error!(message.id = %placed.message.id, error, "a message has to come again");
-                placed.place
-            })
-        });
-        failed.extend(join_all(marks).await.into_iter().filter_map(Result::err));
+        let (delivered, undelivered): (Vec<Placed>, Vec<Placed>) = placed
+            .into_iter()
+            .partition(|placed| delivered.contains(&placed.message.id));
+        for Placed { message, .. } in &undelivered {
+            tracing::error!(message.id = %message.id, "a message has to come again: it was not delivered");
+            metric::undelivered();
+        }
+        failed.extend(undelivered.into_iter().map(|placed| placed.place));
+        let messages: Vec<&OutboxMessage> = delivered.iter().map(|placed| &placed.message).collect();
+        let now = self.app.clock.now();
+        match store.mark_delivered(&messages, now).await {
+            Ok(marked) => {
+                for message in messages.iter().filter(|message| marked.contains(&message.id)) {
+                    let age_ms = now.as_millis() - message.created_at.as_millis();
+                    metric::delivered(&message.tally, age_ms);
+                }
+            }
+            Err(error) => {
+                tracing::error!(messages = messages.len(), error = %error, "messages have to come again: they could not be marked");
+                failed.extend(delivered.into_iter().map(|placed| placed.place));
+            }
+        }
         failures(failed)
     }
 
@@ -225,7 +231,7 @@ mod tests {
     use futures_util::future::BoxFuture;
     use serde_json::Value;
     use tenantry_app::mail::RenderedMail;
-    use tenantry_domain::Email;
+    use tenantry_domain::{Email, Tally};
     use tenantry_store::MessageKind;
     use tenantry_testing::TestApp;
     use tokio::sync::Notify;
@@ -581,6 +587,15 @@ mod tests {
                 .iter()
                 .all(|text| text.contains("\"deliveredAt\""))
         );
+        let figures = app
+            .product
+            .edge
+            .app
+            .store
+            .find_figures()
+            .await
+            .expect("the table answers");
+        assert_eq!(figures.get(Tally::LEADS_UNVERIFIED), 5, "each is booked once");
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
-//! The site: home page, health, and the API document.
+//! The site: home page, health, figures, and the API document.
 
 mod docs;
 mod find_health;
 mod find_home;
+mod find_metrics;
 mod find_ping;
 mod openapi;
 
@@ -16,6 +17,7 @@ pub fn routes() -> Routes {
         .add(Access::Public, routes!(find_home::find_home))
         .add(Access::Public, routes!(find_ping::find_ping))
         .add(Access::Public, routes!(find_health::find_health))
+        .add(Access::ScrapeToken, routes!(find_metrics::find_metrics))
         .add(Access::Public, routes!(openapi::find_openapi))
         .add(Access::Public, routes!(docs::find_docs))
         .add(Access::Public, routes!(docs::find_docs_file))

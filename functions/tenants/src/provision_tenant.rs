@@ -4,7 +4,7 @@ use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Sco
 use tenantry_app::{Context, new_webhook_secret};
 use tenantry_domain::{
     Callback, Conflict, Error as DomainError, Event, Id, Job, Kind, Plan, Rule, Subscription, TenantCommand,
-    TenantScope, Text,
+    TenantScope, Text, Transition,
 };
 use tenantry_store::{CallbackKey, TenantParts, Transaction};
 use utoipa::ToSchema;
@@ -161,7 +161,8 @@ async fn start(
     let tenant = parts.tenant.clone().provision(&job, &change)?;
     let (callback_key, callback) = new_callback(context, &job);
     let event = Event::provisioning_requested(
-        (&tenant, &parts.contacts),
+        Transition::Changed(&parts.tenant, &tenant),
+        &parts.contacts,
         &job,
         callback,
         context.new_id(),

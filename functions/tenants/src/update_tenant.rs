@@ -1,7 +1,7 @@
 use tenantry_api::view::TenantView;
 use tenantry_api::{Body, Found, FromMembers, Members, Operation, Problem, Scope};
 use tenantry_domain::{
-    Domain, Error as DomainError, Event, Id, Kind, PersonName, Tenant, TenantChanges, Website,
+    Domain, Error as DomainError, Event, Id, Kind, PersonName, Tenant, TenantChanges, Transition, Website,
 };
 use tenantry_store::Transaction;
 use utoipa::ToSchema;
@@ -74,7 +74,13 @@ pub(crate) async fn update_tenant(
     let Some(changed) = tenant.clone().update(changes, &scope, &change)? else {
         return Ok(Found(tenant.into()));
     };
-    let event = Event::of_tenant("tenant.updated", &changed, None, context.new_id(), context.now);
+    let event = Event::of_tenant(
+        "tenant.updated",
+        Transition::Changed(&tenant, &changed),
+        None,
+        context.new_id(),
+        context.now,
+    );
     let mut entry = context.audit("tenant.updated", &change);
     (entry.before, entry.after) = difference(&tenant, &changed);
     let mut transaction = Transaction::new();

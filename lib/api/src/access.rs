@@ -23,6 +23,8 @@ pub enum Access {
     TenantOrItsLead(Permission),
     /// An application plane; the handler checks its signature.
     Signature,
+    /// Whoever holds the installation's scrape token; where none is set the route does not exist.
+    ScrapeToken,
 }
 
 impl Access {
@@ -34,7 +36,7 @@ impl Access {
             | Self::Operator(permission)
             | Self::Tenant(permission)
             | Self::TenantOrItsLead(permission) => Some(permission),
-            Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature => None,
+            Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature | Self::ScrapeToken => None,
         }
     }
 
@@ -48,7 +50,8 @@ impl Access {
             | Self::AnyLeadOr(_)
             | Self::Operator(_)
             | Self::Tenant(_)
-            | Self::TenantOrItsLead(_) => true,
+            | Self::TenantOrItsLead(_)
+            | Self::ScrapeToken => true,
         }
     }
 }
@@ -71,6 +74,7 @@ impl fmt::Display for Access {
                     "An operator, or a member of the tenant, with `{name}`; or the lead that became the tenant."
                 )
             }
+            Self::ScrapeToken => f.write_str("The scrape token of the installation, as bearer token."),
             Self::Signature => f.write_str("Signed with the secret of the tenant's provisioning job."),
         }
     }

@@ -34,7 +34,14 @@ pub fn openapi(groups: &[Routes]) -> OpenApi {
     }
     components.security_schemes.extend([
         ("bearer".to_owned(), bearer().into()),
-        ("code".to_owned(), code().into()),
+        (
+            "code".to_owned(),
+            opaque("The code from the verification mail.").into(),
+        ),
+        (
+            "scrape".to_owned(),
+            opaque("The installation's scrape token.").into(),
+        ),
     ]);
     let info = InfoBuilder::new()
         .title("Tenantry")
@@ -55,6 +62,7 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
     operation.security = Some(match access {
         Access::Public | Access::Signature => Vec::new(),
         Access::LeadCode => vec![SecurityRequirement::new("code", [""; 0])],
+        Access::ScrapeToken => vec![SecurityRequirement::new("scrape", [""; 0])],
         Access::OwnLead
         | Access::OwnLeadOr(_)
         | Access::AnyLeadOr(_)
@@ -99,8 +107,7 @@ fn bearer() -> SecurityScheme {
     )
 }
 
-fn code() -> SecurityScheme {
-    let text = "The code from the verification mail.";
+fn opaque(text: &str) -> SecurityScheme {
     SecurityScheme::Http(
         HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)

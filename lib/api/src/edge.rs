@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
-use tenantry_app::{App, TraceContext};
+use tenantry_app::{App, TraceContext, metric};
 use tenantry_domain::{Event, Id};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -119,10 +119,14 @@ async fn answer(request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().clone();
+    let begun = tokio::time::Instant::now();
     let mut response = next.run(request).await;
+    let latency_ms = begun.elapsed().as_secs_f64() * 1000.0;
     let problem = response.extensions_mut().remove::<Problem>();
     let (code, cause) = problem.as_ref().map_or(("none", None), Problem::cause);
     let status = response.status();
+    metric::answered(&format!("{method} {route}"), status.as_u16(), latency_ms);
     match cause {
         Some(cause) => tracing::error!(
             http.route = route,

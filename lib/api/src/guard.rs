@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, StatusCode};
+use subtle::ConstantTimeEq as _;
 use tenantry_app::{Context, Idempotency, TraceContext, sha256_hex};
 use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
 
@@ -86,6 +87,10 @@ async fn identify(
     if !access.needs_bearer() {
         return Ok(Caller::Anonymous);
     }
+    let scrape_token = edge.app.config.metrics_token_sha256.as_ref();
+    if access == Access::ScrapeToken && scrape_token.is_none() {
+        return Err(Problem::no_such_route());
+    }
     let Some(token) = caller::bearer(parts).map(str::to_owned) else {
         return Err(Problem::unauthenticated(
             "a bearer token is required in the Authorization header",
@@ -95,6 +100,15 @@ async fn identify(
     if access == Access::LeadCode {
         parts.extensions.insert(BearerToken(token.into()));
         return Ok(Caller::Anonymous);
+    }
+    if access == Access::ScrapeToken {
+        let is_right =
+            scrape_token.is_some_and(|hash| bool::from(sha256_hex(&token).as_bytes().ct_eq(hash.as_bytes())));
+        return if is_right {
+            Ok(Caller::Anonymous)
+        } else {
+            Err(Problem::unauthenticated("the scrape token is another one", true))
+        };
     }
     edge.authenticator
         .authenticate(&edge.app.keyring, &token, context.now)
@@ -109,7 +123,7 @@ async fn authorize(
     caller: &Caller,
 ) -> Result<Option<TenantScope>, Problem> {
     match access {
-        Access::Public | Access::LeadCode | Access::Signature => Ok(None),
+        Access::Public | Access::LeadCode | Access::Signature | Access::ScrapeToken => Ok(None),
         Access::OwnLead => match caller {
             Caller::Lead(_) => own_lead(edge, parts, caller).await.map(|()| None),
             Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => {

@@ -323,7 +323,7 @@ impl From<StoreError> for Problem {
                     cause,
                 }))
             }
-            StoreError::Internal(_) => Self::internal(&error),
+            StoreError::Overtaken | StoreError::Internal(_) => Self::internal(&error),
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Who may issue tokens.
     pub issuers: Vec<Issuer>,
+    /// SHA-256 of the token that opens `/metrics`, in lower-case hex; without it the route does not exist.
+    pub metrics_token_sha256: Option<String>,
 }
 
 /// A setting that is missing or unusable.
@@ -102,6 +104,7 @@ impl Config {
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
             cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
+            metrics_token_sha256: sha256("METRICS_TOKEN_SHA256", text("METRICS_TOKEN_SHA256", ""))?,
         })
     }
 }
@@ -111,6 +114,21 @@ fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
         Err(ConfigError::new(name, "must begin with https:// or http://"))
+    }
+}
+
+fn sha256(name: &'static str, text: String) -> Result<Option<String>, ConfigError> {
+    let is_hex = text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match (text.is_empty(), is_hex) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some(text)),
+        (false, false) => Err(ConfigError::new(
+            name,
+            "must be a SHA-256 in lower-case hex, 64 digits",
+        )),
     }
 }
 
@@ -178,6 +196,7 @@ mod tests {
             ("JOB_DEADLINE_MINUTES", "0", "JOB_DEADLINE_MINUTES"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
+            ("METRICS_TOKEN_SHA256", "secret", "METRICS_TOKEN_SHA256"),
             ("CORS_ORIGINS", "*", "CORS_ORIGINS"),
             (
                 "CORS_ORIGINS",

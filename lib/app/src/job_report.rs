@@ -1,5 +1,6 @@
 use tenantry_domain::{
     Actor, Conflict, Error as DomainError, Event, Job, JobStatus, Kind, Outcome, Resource, TenantScope,
+    Transition,
 };
 use tenantry_store::{CallbackKey, TenantParts, Transaction};
 
@@ -52,7 +53,13 @@ pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -
             "tenant.provisioning_failed",
         ),
     };
-    let event = Event::of_tenant(kind, &after, Some(job.id), context.new_id(), context.now);
+    let event = Event::of_tenant(
+        kind,
+        Transition::Changed(tenant, &after),
+        Some(&closed),
+        context.new_id(),
+        context.now,
+    );
     let mut entry = context.audit(kind, &change);
     entry.before = Some(serde_json::json!({ "status": tenant.status }));
     entry.after = Some(

@@ -10,6 +10,7 @@ mod keyring;
 pub mod lead_token;
 pub mod mail;
 mod message;
+pub mod metric;
 mod onboarding;
 mod port;
 mod secret;

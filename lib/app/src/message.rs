@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenantry_domain::{Event, Id};
+use tenantry_domain::{Event, Id, Tally};
 use tenantry_store::{MessageKind, OutboxMessage};
 
 use crate::mail::Mail;
@@ -56,12 +56,18 @@ pub enum Body {
 impl Context {
     /// An event for the outbox.
     pub fn event(&self, event: &Event) -> OutboxMessage {
-        self.message(event.id, MessageKind::Event, &self.envelope(event), false)
+        OutboxMessage {
+            tally: event.tally.clone(),
+            ..self.message(event.id, MessageKind::Event, &self.envelope(event), false)
+        }
     }
 
     /// An event that carries a secret: sealed until the relay opens it.
     pub fn sealed_event(&self, event: &Event) -> OutboxMessage {
-        self.message(event.id, MessageKind::Event, &self.envelope(event), true)
+        OutboxMessage {
+            tally: event.tally.clone(),
+            ..self.message(event.id, MessageKind::Event, &self.envelope(event), true)
+        }
     }
 
     /// A mail for the outbox; sealed, because it names a person and may carry a code.
@@ -104,6 +110,7 @@ impl Context {
             body,
             is_sealed,
             created_at: self.now,
+            tally: Tally::default(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use tenantry_domain::{
-    Change, Contact, ContactKind, Email, Error, Event, Lead, NewTenant, PersonName, Tenant,
+    Change, Contact, ContactKind, Email, Error, Event, Lead, NewTenant, PersonName, Tenant, Transition,
 };
 use tenantry_store::Transaction;
 
@@ -27,7 +27,13 @@ pub fn found_tenant(
     let tenant = Tenant::found(new, &email, lead.map(|lead| lead.id), change, entropy)?;
     let person = (first_name, last_name, email);
     let contact = Contact::first(tenant.id, person, ContactKind::Admin, change, entropy);
-    let event = Event::of_tenant("tenant.created", &tenant, None, context.new_id(), change.at);
+    let event = Event::of_tenant(
+        "tenant.created",
+        Transition::Created(&tenant),
+        None,
+        context.new_id(),
+        change.at,
+    );
     let mut entry = context.audit("tenant.created", change);
     entry.after = Some(
         serde_json::json!({ "key": tenant.key, "name": tenant.name, "domains": tenant.domains, "status": tenant.status }),

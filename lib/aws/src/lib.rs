@@ -4,6 +4,7 @@ mod keys;
 #[cfg(feature = "relay")]
 mod relay;
 mod start;
+mod telemetry;
 
 #[cfg(feature = "relay")]
 pub use relay::{EventBridge, Ses, consume};

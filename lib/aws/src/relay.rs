@@ -11,6 +11,8 @@ use tenantry_app::{BusEntry, EventBus, MailPort, Undelivered};
 use tenantry_domain::{Email, Event, Id};
 
 use crate::Error;
+use crate::start::stage;
+use crate::telemetry::Metrics;
 
 /// The event bus on EventBridge.
 pub struct EventBridge {
@@ -138,8 +140,11 @@ where
     H: Fn(E) -> F,
 {
     let handle = &handle;
+    let metrics = Metrics::install(&stage())?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
-        Ok::<R, Error>(handle(event.payload).await)
+        let result = handle(event.payload).await;
+        metrics.flush(&event.context.request_id);
+        Ok::<R, Error>(result)
     }))
     .await
 }

@@ -18,6 +18,7 @@ use tenantry_store::{Settings, Store};
 use tower::ServiceExt as _;
 
 use crate::keys::HttpKeys;
+use crate::telemetry::Metrics;
 
 /// Why a function could not start.
 pub type Error = lambda_http::Error;
@@ -90,7 +91,13 @@ async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
         app,
         authenticator: Arc::new(authenticator),
     };
-    let service = router(vec![routes], &edge).map_request(name_client);
+    let metrics = Metrics::install(&stage())?;
+    let service = router(vec![routes], &edge)
+        .map_request(name_client)
+        .map_response(move |response| {
+            metrics.flush(request_id(&response));
+            response
+        });
     lambda_http::run(service).await
 }
 
@@ -109,6 +116,16 @@ fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
         Edge::name_request(request.extensions_mut(), id);
     }
     request
+}
+
+fn request_id<B>(response: &http::Response<B>) -> &str {
+    let id = response.headers().get("x-request-id");
+    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
+
+/// Tells installations apart in metrics.
+pub(crate) fn stage() -> String {
+    setting("STAGE").unwrap_or_else(|| "none".to_owned())
 }
 
 async fn sdk_config() -> SdkConfig {

@@ -2,7 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tenant, TenantKey,
+    Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tally, Tenant, TenantKey,
     TenantStatus, Timestamp, Website,
 };
 
@@ -131,11 +131,54 @@ pub struct Event {
     pub at: Timestamp,
     /// What happened.
     pub data: EventData,
+    /// What it adds to the installation's figures.
+    pub tally: Tally,
+}
+
+/// What became of something: an event tells its last state, the figures count the difference.
+#[derive(Debug)]
+pub enum Transition<'a, T> {
+    /// It is new.
+    Created(&'a T),
+    /// It was the one and is the other.
+    Changed(&'a T, &'a T),
+    /// It is gone.
+    Removed(&'a T),
+}
+
+impl<'a, T> Transition<'a, T> {
+    /// What there was.
+    pub fn before(&self) -> Option<&'a T> {
+        match self {
+            Self::Created(_) => None,
+            Self::Changed(before, _) | Self::Removed(before) => Some(before),
+        }
+    }
+
+    /// What there is.
+    pub fn after(&self) -> Option<&'a T> {
+        match self {
+            Self::Created(after) | Self::Changed(_, after) => Some(after),
+            Self::Removed(_) => None,
+        }
+    }
+
+    fn last(&self) -> &'a T {
+        match self {
+            Self::Created(last) | Self::Changed(_, last) | Self::Removed(last) => last,
+        }
+    }
 }
 
 impl Event {
     /// Something happened to a lead.
-    pub fn of_lead(kind: &'static str, lead: &Lead, id: Id<Event>, at: Timestamp) -> Self {
+    pub fn of_lead(
+        kind: &'static str,
+        transition: Transition<'_, Lead>,
+        id: Id<Event>,
+        at: Timestamp,
+    ) -> Self {
+        let lead = transition.last();
         let fact = LeadFact {
             id: lead.id,
             company_name: lead.company_name.clone(),
@@ -151,21 +194,25 @@ impl Event {
             tenant_id: lead.tenant_id,
             at,
             data,
+            tally: Tally::of_leads(&transition),
         }
     }
 
     /// Something happened to a tenant.
     pub fn of_tenant(
         kind: &'static str,
-        tenant: &Tenant,
-        job_id: Option<Id<Job>>,
+        transition: Transition<'_, Tenant>,
+        job: Option<&Job>,
         id: Id<Event>,
         at: Timestamp,
     ) -> Self {
+        let tenant = transition.last();
+        let mut tally = Tally::of_tenants(&transition, at);
+        tally.merge(&Tally::of_jobs(job));
         let data = EventData::Tenant {
             tenant: fact_of(tenant),
             reason: tenant.status_reason.clone(),
-            job_id,
+            job_id: job.map(|job| job.id),
         };
         Self {
             id,
@@ -174,17 +221,22 @@ impl Event {
             tenant_id: Some(tenant.id),
             at,
             data,
+            tally,
         }
     }
 
     /// An application plane is asked to make a tenant's resources.
     pub fn provisioning_requested(
-        (tenant, contacts): (&Tenant, &[Contact]),
+        transition: Transition<'_, Tenant>,
+        contacts: &[Contact],
         job: &Job,
         callback: Callback,
         id: Id<Event>,
         at: Timestamp,
     ) -> Self {
+        let tenant = transition.last();
+        let mut tally = Tally::of_tenants(&transition, at);
+        tally.merge(&Tally::of_jobs(Some(job)));
         let contacts = contacts.iter().map(|contact| ContactFact {
             first_name: contact.first_name.clone(),
             last_name: contact.last_name.clone(),
@@ -210,6 +262,7 @@ impl Event {
             tenant_id,
             at,
             data,
+            tally,
         }
     }
 }

@@ -78,7 +78,7 @@ impl AppPlane {
             let detail = event.get("detail").cloned().unwrap_or_default();
             match serde_json::from_value::<Detail>(detail) {
                 Ok(detail) if seen.insert(detail.id.clone()) => {
-                    self.provision(detail.data, &detail.traceparent).await
+                    self.provision(detail.data, &detail.traceparent).await;
                 }
                 Ok(_) => {}
                 Err(error) => {

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tenantry_api::ClientAddress;
-use tenantry_app::{Config, OsEntropy, SystemClock};
+use tenantry_app::{Config, OsEntropy, SystemClock, sha256_hex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -135,6 +135,7 @@ fn lock_folder(folder: &Path) -> Result<File, Error> {
 fn default(name: &str, url: &str) -> Option<String> {
     match name {
         "API_URL" => Some(url.to_owned()),
+        "METRICS_TOKEN_SHA256" => Some(sha256_hex("local")),
         "FRONTEND_URL" => Some(format!("{url}/local/verify")),
         _ => None,
     }

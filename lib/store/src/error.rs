@@ -13,6 +13,9 @@ pub enum Error {
     /// The same request was carried out before; this is what it was answered.
     #[error("the request was carried out before")]
     Repeated(Box<StoredReply>),
+    /// Somebody else has made this change first.
+    #[error("the change was made already")]
+    Overtaken,
     /// A cursor is not one that this query and caller were given.
     #[error("the cursor is not one of this list")]
     InvalidCursor,

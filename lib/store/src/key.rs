@@ -156,10 +156,16 @@ pub(crate) fn outbox(id: Id<Event>) -> Key {
 
 /// Messages that were not delivered yet, by age.
 pub(crate) fn undelivered(id: Id<Event>, created_at: Timestamp) -> Key {
-    Key::new(
-        format!("OUTBOX#UNDELIVERED#{}", id.shard(LIST_SHARDS)),
-        by_time(created_at, id),
-    )
+    Key::new(undelivered_of(id.shard(LIST_SHARDS)), by_time(created_at, id))
+}
+
+pub(crate) fn undelivered_of(shard: u8) -> String {
+    format!("OUTBOX#UNDELIVERED#{shard}")
+}
+
+/// The installation's figures; what they are is the sum over the shards.
+pub(crate) fn figures(shard: u8) -> Key {
+    Key::new("FIGURES".to_owned(), shard.to_string())
 }
 
 pub(crate) fn idempotency(caller: &str, key: &str) -> Key {

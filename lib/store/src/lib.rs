@@ -9,6 +9,7 @@ mod count;
 mod cursor;
 mod entity;
 mod error;
+mod figures;
 mod idempotency;
 mod job;
 mod key;

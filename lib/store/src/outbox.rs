@@ -1,13 +1,16 @@
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, Update};
 use serde::{Deserialize, Serialize};
-use tenantry_domain::{Event, Id, Timestamp};
+use tenantry_domain::{Event, Id, Tally, Timestamp};
 
 use crate::call::{Failure, Item};
 use crate::entity::{Entity, text_of};
-use crate::key::{self, Keys};
+use crate::key::{self, COUNT_SHARDS, Keys};
 use crate::meter::Side;
 use crate::table::TTL;
-use crate::{Error, Store};
+use crate::transaction::{MAX_STEPS, Refusal};
+use crate::{Error, Store, Transaction};
 
 /// How long a delivered message is kept, so that one that comes again from the stream is recognised: 7 days.
 /// A stream record lives for 24 hours.
@@ -40,6 +43,9 @@ pub struct OutboxMessage {
     pub is_sealed: bool,
     /// When it was written.
     pub created_at: Timestamp,
+    /// What it adds to the installation's figures when it is out.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub tally: Tally,
 }
 
 impl OutboxMessage {
@@ -105,38 +111,52 @@ impl Store {
         Ok(undelivered)
     }
 
-    /// Marks a message as delivered: what it said is gone, its id stays for a while.
-    pub async fn mark_delivered(&self, id: Id<Event>, now: Timestamp) -> Result<(), Error> {
-        let ttl = now.plus_ms(KEPT_MS).as_seconds();
-        let result = self
-            .call(|| {
-                self.client()
-                    .update_item()
-                    .table_name(self.table())
-                    .set_key(Some(key::outbox(id).to_item()))
-                    .update_expression("SET deliveredAt = :now, #ttl = :ttl REMOVE body, gsi2pk, gsi2sk")
-                    .condition_expression("attribute_exists(pk) AND attribute_not_exists(deliveredAt)")
-                    .expression_attribute_names("#ttl", TTL)
-                    .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
-                    .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()))
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-            })
-            .await;
-        match result {
-            Ok(output) => {
-                self.meter().spent(Side::Write, output.consumed_capacity());
-                Ok(())
+    /// Marks messages as delivered and books what they add to the figures, together: what they said is gone, their ids stay
+    /// for a while, and each is booked once, however often it is delivered. Answers which this call has marked and booked.
+    pub async fn mark_delivered(
+        &self,
+        messages: &[&OutboxMessage],
+        now: Timestamp,
+    ) -> Result<Vec<Id<Event>>, Error> {
+        let mut marked = Vec::new();
+        // One step is for the figures.
+        for messages in messages.chunks(MAX_STEPS - 1) {
+            let mut left: BTreeMap<Id<Event>, &OutboxMessage> =
+                messages.iter().map(|message| (message.id, *message)).collect();
+            while let Some(first) = left.keys().next() {
+                let mut transaction = Transaction::new();
+                let mut tally = Tally::default();
+                for (id, message) in &left {
+                    transaction.mark_delivered(*id, now);
+                    tally.merge(&message.tally);
+                }
+                transaction.book(first.shard(COUNT_SHARDS), &tally);
+                match self.commit(transaction).await {
+                    // A delivery that ran beside this one has marked some of them.
+                    Err(Error::Overtaken) => {
+                        let ids: Vec<Id<Event>> = left.keys().copied().collect();
+                        let waiting = self.find_undelivered(&ids).await?;
+                        left.retain(|id, _| waiting.contains(id));
+                    }
+                    Ok(()) => marked.extend(std::mem::take(&mut left).into_keys()),
+                    Err(error) => return Err(error),
+                }
             }
-            // Marked already, by a delivery that ran beside this one.
-            Err(Failure::Final(error))
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(failure) => Err(failure.into_error()),
         }
+        Ok(marked)
+    }
+}
+
+impl Transaction {
+    fn mark_delivered(&mut self, id: Id<Event>, now: Timestamp) -> &mut Self {
+        let ttl = now.plus_ms(KEPT_MS).as_seconds();
+        let update = Update::builder()
+            .set_key(Some(key::outbox(id).to_item()))
+            .update_expression("SET deliveredAt = :now, #ttl = :ttl REMOVE body, gsi2pk, gsi2sk")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deliveredAt)")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
+            .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()));
+        self.update(update, Refusal::Overtaken)
     }
 }

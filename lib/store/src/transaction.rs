@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     Means(DomainError),
     /// The condition means that the request was carried out before.
     Repeated { fingerprint: String },
+    /// The condition means that somebody else has made the change first.
+    Overtaken,
     /// There is no condition that can fail.
     Never,
 }
@@ -403,6 +405,7 @@ fn refusal_of(
     Some(match refusal {
         Refusal::Means(error) => Error::Refused(error),
         Refusal::Repeated { fingerprint } => repeated(reason.item(), &fingerprint),
+        Refusal::Overtaken => Error::Overtaken,
         Refusal::Never => return None,
     })
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
-use tenantry_app::Config;
+use tenantry_app::{Config, sha256_hex};
 use tenantry_domain::{Clock as _, Id, Permission, Scope, Tenant, User};
 use tenantry_local::{Ingredients, Product, ReceivedMail, Subject};
 
@@ -23,6 +23,9 @@ pub struct TestApp {
 }
 
 impl TestApp {
+    /// Opens `/metrics`.
+    pub const SCRAPE_TOKEN: &str = "scrape";
+
     /// With the default settings.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
@@ -38,6 +41,7 @@ impl TestApp {
         let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SeededEntropy::default()));
         let mut config = Config::read(|name| match name {
             "API_URL" => Some("https://api.example.com".to_owned()),
+            "METRICS_TOKEN_SHA256" => Some(sha256_hex(Self::SCRAPE_TOKEN)),
             "FRONTEND_URL" => Some("https://app.example.com/verify".to_owned()),
             _ => None,
         })
