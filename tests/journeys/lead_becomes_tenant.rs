@@ -1,14 +1,22 @@
 use serde_json::json;
 use tenantry_local::Options;
 
-use crate::journeys::world::{code_in, start};
+use crate::journeys::world::{World, code_in, start};
 
-/// The journey of the README's first page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lead_becomes_an_active_tenant() {
     let (server, world) = start(Options::default(), &[]).await;
-    let person =
-        json!({ "firstName": "Ada", "lastName": "Lovelace", "companyName": "Acme", "email": "Ada@Acme.com" });
+
+    lead_becomes_tenant(&world).await;
+
+    server.stop().await;
+}
+
+/// The journey of the README's first page.
+pub(crate) async fn lead_becomes_tenant(world: &World) {
+    let key = world.key("acme");
+    let (email, domain) = (format!("ada@{key}.com"), format!("{key}.com"));
+    let person = json!({ "firstName": "Ada", "lastName": "Lovelace", "companyName": "Acme", "email": format!("Ada@{key}.Com") });
 
     let signed_up = world.post("/leads").json(&person).send().await.expect(201);
     let lead_id = signed_up.text_at("/id");
@@ -18,7 +26,7 @@ async fn a_lead_becomes_an_active_tenant() {
         "the code leaves by mail only"
     );
 
-    let mail = world.mail_to("ada@acme.com", "Confirm your e-mail address").await;
+    let mail = world.mail_to(&email, "Confirm your e-mail address").await;
     let code = code_in(&mail);
     let link = format!("#lead={lead_id}&code={code}");
     assert!(
@@ -46,13 +54,13 @@ async fn a_lead_becomes_an_active_tenant() {
         .expect_problem(401, "invalid_token");
 
     let check = world
-        .get("/tenant-keys/acme")
+        .get(&format!("/tenant-keys/{key}"))
         .bearer(&token)
         .send()
         .await
         .expect(200);
-    assert_eq!(check.json, json!({ "key": "acme", "available": true }));
-    let body = json!({ "key": "acme", "domains": ["acme.com"] });
+    assert_eq!(check.json, json!({ "key": key, "available": true }));
+    let body = json!({ "key": key, "domains": [domain] });
     let tenant = world
         .post(&format!("/leads/{lead_id}/tenants"))
         .bearer(&token)
@@ -62,25 +70,27 @@ async fn a_lead_becomes_an_active_tenant() {
         .expect(201);
     let tenant_id = tenant.text_at("/id");
     assert_eq!(tenant.json["status"], "PENDING_PROVISION");
-    assert_eq!(tenant.json["contacts"][0]["email"], "ada@acme.com");
+    assert_eq!(tenant.json["contacts"][0]["email"], email.as_str());
     let check = world
-        .get("/tenant-keys/acme")
+        .get(&format!("/tenant-keys/{key}"))
         .bearer(&token)
         .send()
         .await
         .expect(200);
     assert_eq!(
         check.json,
-        json!({ "key": "acme", "available": false, "reason": "taken" })
+        json!({ "key": key, "available": false, "reason": "taken" })
     );
 
     let job = world.provision(&tenant_id).await;
     assert_eq!(job["status"], "OPEN");
     assert_eq!(job["attempt"], 1);
+    world.answer_as_app_plane(&tenant_id, &key, &job).await;
 
+    let app_plane_url = format!("https://{key}.app.example.com");
     let active = world.tenant_in(&tenant_id, "ACTIVE").await;
     assert_eq!(active["tier"], "BASIC");
-    assert_eq!(active["appPlaneUrl"], "https://acme.app.example.com");
+    assert_eq!(active["appPlaneUrl"], app_plane_url.as_str());
     assert_eq!(active["resources"].as_array().map(Vec::len), Some(2), "{active}");
     assert_eq!(active["lead"]["id"], lead_id.as_str());
     let seen_by_lead = world
@@ -91,11 +101,11 @@ async fn a_lead_becomes_an_active_tenant() {
         .expect(200);
     assert_eq!(seen_by_lead.json["status"], "ACTIVE");
 
-    let welcome = world.mail_to("ada@acme.com", "Acme is ready").await;
+    let welcome = world.mail_to(&email, "Acme is ready").await;
     assert!(
         welcome["text"]
             .as_str()
-            .is_some_and(|text| text.contains("https://acme.app.example.com")),
+            .is_some_and(|text| text.contains(&app_plane_url)),
         "{welcome}"
     );
     let operator = world.operator_token().await;
@@ -119,6 +129,4 @@ async fn a_lead_becomes_an_active_tenant() {
             "tenant.activated"
         ]
     );
-
-    server.stop().await;
 }

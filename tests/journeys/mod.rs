@@ -1,9 +1,9 @@
 //! What people do with Tenantry, from end to end over HTTP. A journey knows a base URL and a mailbox, so that it can be
-//! made on any deployment.
+//! made on any deployment: here on the local product, in `deployed` on a stack.
 
 mod keeps_data;
-mod lead_becomes_tenant;
-mod many_want_one_key;
-mod provisioning_fails;
-mod webhook_is_abused;
-mod world;
+pub(crate) mod lead_becomes_tenant;
+pub(crate) mod many_want_one_key;
+pub(crate) mod provisioning_fails;
+pub(crate) mod webhook_is_abused;
+pub(crate) mod world;

@@ -1,20 +1,27 @@
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tenantry_app::{SystemClock, signature};
-use tenantry_domain::Clock as _;
+use tenantry_app::{OsEntropy, SystemClock, signature};
+use tenantry_domain::{Clock as _, Entropy as _};
 use tenantry_local::{Options, Server};
 
-/// How often something is looked at that happens by and by, and how long between two looks: ten seconds in all.
+/// How often something is looked at that happens by and by.
 const LOOKS: u32 = 200;
+/// How long between two looks: ten seconds in all.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The same for a deployed stack, where functions start cold: a minute and a half in all.
+const DEPLOYED_PAUSE: Duration = Duration::from_millis(450);
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A deployment as its users see it.
 #[derive(Clone)]
@@ -23,13 +30,19 @@ pub(crate) struct World {
     base_url: String,
     /// Where mail, events and tokens for trying things are; the local product's own routes.
     desk_url: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    /// Whether somebody answers provisioning events; if not, `World` does where a journey needs it.
+    has_app_plane: bool,
+    /// Between two looks at what happens by and by.
+    pause: Duration,
+    /// Part of every name that a journey gives, so that it meets nothing that was there before.
+    mark: String,
+    client: HttpClient,
 }
 
 /// A request that is being put together.
 #[must_use = "a call does nothing until it is sent"]
 pub(crate) struct Call {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     request: http::request::Builder,
     body: Bytes,
 }
@@ -64,22 +77,63 @@ pub(crate) async fn start(
             .find(|(set, _)| *set == name)
             .map(|(_, value)| (*value).to_owned())
     };
+    let has_app_plane = !options.no_app_plane;
     let server = Server::start(options, lookup)
         .await
         .expect("the local product starts");
-    let world = World::at(&server.url);
+    let desk_url = format!("{}/local", server.url);
+    let world = World {
+        has_app_plane,
+        ..World::at(&server.url, &desk_url, PAUSE)
+    };
     (server, world)
 }
 
+/// The same, with nobody who answers provisioning events.
+pub(crate) async fn start_without_app_plane() -> (Server, World) {
+    let options = Options {
+        no_app_plane: true,
+        ..Options::default()
+    };
+    start(options, &[]).await
+}
+
+/// The stack at `BASE_URL`, with the desk at `DESK_URL`.
+pub(crate) fn deployed() -> World {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests of a deployed stack are told where it is"
+    )]
+    let url = |name: &str| {
+        let url = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+        url.trim_end_matches('/').to_owned()
+    };
+    World::at(&url("BASE_URL"), &url("DESK_URL"), DEPLOYED_PAUSE)
+}
+
 impl World {
-    /// The local product: all of it at one address.
-    pub(crate) fn at(url: &str) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+    fn at(base_url: &str, desk_url: &str, pause: Duration) -> Self {
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .expect("this machine knows certificate authorities")
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let mut mark = [0; 6];
+        OsEntropy.fill(&mut mark);
         Self {
-            base_url: url.to_owned(),
-            desk_url: format!("{url}/local"),
-            client,
+            base_url: base_url.to_owned(),
+            desk_url: desk_url.to_owned(),
+            has_app_plane: false,
+            pause,
+            mark: mark.iter().map(|byte| char::from(b'a' + byte % 26)).collect(),
+            client: Client::builder(TokioExecutor::new()).build(connector),
         }
+    }
+
+    /// A tenant key that nobody has yet; `name` has at most four letters.
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{name}{}", self.mark)
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
@@ -134,17 +188,36 @@ impl World {
                 .rev()
                 .find(|mail| mail["subject"] == subject)
         };
-        eventually(&format!("a mail `{subject}` to {address}"), look).await
+        self.eventually(&format!("a mail `{subject}` to {address}"), look)
+            .await
     }
 
-    /// The events of one type that went over the bus about this lead or tenant, oldest first.
+    /// The events of one type that went over the bus about this lead or tenant, oldest first. One that came twice is one.
     pub(crate) async fn events_about(&self, subject: &str, detail_type: &str) -> Vec<Value> {
         let url = format!("{}/events", self.desk_url);
         let events = self.request(Method::GET, &url).send().await.expect(200);
         let events = events.json["items"].as_array().cloned().unwrap_or_default();
-        let is_wanted =
-            |event: &Value| event["detail-type"] == detail_type && event["detail"]["subject"] == subject;
+        let mut seen = BTreeSet::new();
+        let is_wanted = |event: &Value| {
+            event["detail-type"] == detail_type
+                && event["detail"]["subject"] == subject
+                && seen.insert(event["detail"]["id"].to_string())
+        };
         events.into_iter().filter(is_wanted).collect()
+    }
+
+    /// The one event of this type about this lead or tenant, when it has come.
+    pub(crate) async fn event_about(&self, subject: &str, detail_type: &str) -> Value {
+        let look = || async {
+            let events = self.events_about(subject, detail_type).await;
+            assert!(
+                events.len() < 2,
+                "{subject} has several {detail_type}: {events:?}"
+            );
+            events.into_iter().next()
+        };
+        self.eventually(&format!("{detail_type} about {subject}"), look)
+            .await
     }
 
     /// Signs up and waits for the mail; answers the lead's id and code.
@@ -214,7 +287,7 @@ impl World {
                 .into_iter()
                 .find(|event| event["detail"]["data"]["job"]["id"] == job_id)
         };
-        let event = eventually(&format!("the event of job {job_id}"), look).await;
+        let event = self.eventually(&format!("the event of job {job_id}"), look).await;
         let data = &event["detail"]["data"];
         let text = |pointer: &str| {
             data.pointer(pointer)
@@ -276,7 +349,36 @@ impl World {
     pub(crate) async fn tenant_in(&self, tenant_id: &str, status: &str) -> Value {
         let look =
             || async { Some(self.find_tenant(tenant_id).await).filter(|tenant| tenant["status"] == status) };
-        eventually(&format!("tenant {tenant_id} in {status}"), look).await
+        self.eventually(&format!("tenant {tenant_id} in {status}"), look)
+            .await
+    }
+
+    /// Does what the sample application plane does, where there is none.
+    pub(crate) async fn answer_as_app_plane(&self, tenant_id: &str, key: &str, job: &Value) {
+        if self.has_app_plane {
+            return;
+        }
+        let order = self
+            .order(tenant_id, job["id"].as_str().unwrap_or_default())
+            .await;
+        let mut report = success(tenant_id);
+        report["data"]["appPlaneUrl"] = format!("https://{key}.app.example.com").into();
+        self.report(&order, &report).send().await.expect(204);
+    }
+
+    /// Looks until there is something to see.
+    pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        look: impl Fn() -> F,
+    ) -> T {
+        for _ in 0..LOOKS {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+        panic!("waited in vain for {what}");
     }
 }
 
@@ -346,17 +448,6 @@ impl Reply {
         text.unwrap_or_else(|| panic!("no {pointer} in {}", self.text))
             .to_owned()
     }
-}
-
-/// Looks until there is something to see.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
-    for _ in 0..LOOKS {
-        if let Some(found) = look().await {
-            return found;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    panic!("waited in vain for {what}");
 }
 
 pub(crate) fn now_ms() -> i64 {

@@ -1,0 +1,31 @@
+//! The journeys on a deployed stack: the one at `BASE_URL`, with the desk at `DESK_URL` (see the README). They are ignored
+//! where nobody named a stack, so that they cannot pass without one; `.ci/run deployed` runs them on an emulator of AWS.
+
+mod routes;
+
+use crate::journeys::world::deployed;
+use crate::journeys::{lead_becomes_tenant, many_want_one_key, provisioning_fails, webhook_is_abused};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_lead_becomes_an_active_tenant() {
+    lead_becomes_tenant::lead_becomes_tenant(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn provisioning_fails_and_succeeds_at_the_next_attempt() {
+    provisioning_fails::provisioning_fails(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_webhook_is_replayed_forged_late_and_for_another_tenant() {
+    webhook_is_abused::webhook_is_abused(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn of_fifty_who_want_one_key_at_once_one_gets_it() {
+    many_want_one_key::many_want_one_key(&deployed()).await;
+}
