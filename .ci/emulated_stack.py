@@ -37,6 +37,7 @@ import argparse
 import base64
 import contextlib
 import datetime
+import hashlib
 import http.client
 import http.server
 import json
@@ -64,6 +65,7 @@ ACCOUNT = "000000000000"
 STACK = "tenantry-emulated"
 SOURCE = "tenantry"
 MAIL_IDENTITY = "example.com"
+SCRAPE_TOKEN = secrets.token_hex(32)
 # What the README tells an application plane to subscribe to.
 ORDERS = {"source": [SOURCE], "detail-type": ["tenant.provisioning_requested.v1"]}
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -318,7 +320,9 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = do_HEAD = answer_any
 
     def token(self, query):
-        return {"token": self.server.issuer.operator_token()} if query.get("as") == ["operator"] else None
+        tokens = {"operator": self.server.issuer.operator_token, "scraper": lambda: SCRAPE_TOKEN}
+        (who,) = query.get("as") or [""]
+        return {"token": tokens[who]()} if who in tokens else None
 
     def forward(self):
         """Passes the request on to the API, which the emulator serves below a path of its own."""
@@ -392,6 +396,7 @@ def deploy(emulator, desk, args, folder):
         "MailFrom": f"no-reply@{MAIL_IDENTITY}",
         "MailIdentity": MAIL_IDENTITY,
         "EventSource": SOURCE,
+        "MetricsTokenSha256": hashlib.sha256(SCRAPE_TOKEN.encode()).hexdigest(),
         # The emulator's CloudFormation knows neither AWS::Events::Archive nor alarms on metric math.
         "EventArchiveDays": "0",
         "Alarms": "false",

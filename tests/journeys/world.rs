@@ -53,7 +53,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// What an application plane learns from the event that asks it to provision.
@@ -158,7 +158,12 @@ impl World {
 
     /// The token of an operator with every permission.
     pub(crate) async fn operator_token(&self) -> String {
-        let url = format!("{}/token?as=operator", self.desk_url);
+        self.token("operator").await
+    }
+
+    /// The token of an operator with every permission, or of whoever scrapes the metrics.
+    pub(crate) async fn token(&self, who: &str) -> String {
+        let url = format!("{}/token?as={who}", self.desk_url);
         self.request(Method::GET, &url)
             .send()
             .await

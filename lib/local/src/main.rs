@@ -19,7 +19,7 @@ Usage: tenantry [--port PORT] [--data DIR] [--no-app-plane]
   --help           prints this
 
 Settings come from the environment: CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL, JOB_DEADLINE_MINUTES, LOG_LEVEL,
-PUBLIC_RATE_PER_MINUTE, TIERS.";
+METRICS_TOKEN_SHA256, PUBLIC_RATE_PER_MINUTE, TIERS.";
 
 #[tokio::main]
 async fn main() -> ExitCode {

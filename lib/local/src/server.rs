@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::app_plane::AppPlane;
+use crate::local_routes::SCRAPE_TOKEN;
 use crate::product::{Ingredients, Product};
 
 /// How often the stream is looked at; DynamoDB's own takes about as long to reach a function.
@@ -135,7 +136,7 @@ fn lock_folder(folder: &Path) -> Result<File, Error> {
 fn default(name: &str, url: &str) -> Option<String> {
     match name {
         "API_URL" => Some(url.to_owned()),
-        "METRICS_TOKEN_SHA256" => Some(sha256_hex("local")),
+        "METRICS_TOKEN_SHA256" => Some(sha256_hex(SCRAPE_TOKEN)),
         "FRONTEND_URL" => Some(format!("{url}/local/verify")),
         _ => None,
     }
