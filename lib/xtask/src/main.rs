@@ -1,6 +1,8 @@
-//! Writes the files that are made from code, or checks that they are what the code makes.
+//! Writes the files that are made from code, or checks that they are what the code makes; and starts the benchmarks.
 //!
-//! `cargo xtask generate` writes, `cargo xtask check` compares.
+//! `cargo xtask generate` writes, `cargo xtask check` compares, `cargo xtask bench` measures.
+
+mod bench;
 
 use std::fs;
 use std::io::Write as _;
@@ -18,7 +20,8 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "generate" => generated().iter().try_for_each(write),
         "check" => generated().iter().try_for_each(check),
-        _ => Err("usage: cargo xtask generate | check".to_owned()),
+        "bench" => bench::run(std::env::args_os().skip(2)),
+        _ => Err("usage: cargo xtask generate | check | bench cold …".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

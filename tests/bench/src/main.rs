@@ -1,0 +1,97 @@
+//! Measures what Tenantry costs: `cargo xtask bench` builds and runs it; README.md beside it says what the figures mean.
+
+mod certificates;
+mod cloud;
+mod cold;
+mod figures;
+mod function;
+mod installation;
+mod runtime_api;
+mod watched;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+
+use crate::function::Function;
+
+/// Whatever stops a measurement.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+const HELP: &str = "\
+Measures what Tenantry costs.
+
+Usage: tenantry-bench cold [options]
+
+cold: starts each function under a stand-in for Lambda's runtime API, with a DynamoDB behind TLS
+  --functions A,B    only these of site, leads, tenants, callbacks, relay
+  --bin-dir DIR      where the binaries are
+  --built TEXT       how they were built; printed
+  --runs N           starts of each function, 5 if absent
+  --warm N           requests after the first one of each start, 100 if absent
+  --instructions     also counts instructions, with valgrind
+  --json             prints every figure as JSON";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
+    let mut arguments = lexopt::Parser::from_env();
+    match arguments.next()? {
+        Some(Value(command)) if command == "cold" => cold::measure(&cold_options(arguments)?).await,
+        Some(Long("help") | Short('h')) | None => {
+            print(HELP);
+            Ok(())
+        }
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+fn cold_options(mut arguments: lexopt::Parser) -> Result<cold::Options, Error> {
+    let mut options = cold::Options {
+        functions: Function::ALL.to_vec(),
+        bin_dir: PathBuf::from("target/release"),
+        built: "unknown".to_owned(),
+        runs: 5,
+        warm: 100,
+        counts_instructions: false,
+        is_json: false,
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("functions") => options.functions = functions(&arguments.value()?.string()?)?,
+            Long("bin-dir") => options.bin_dir = arguments.value()?.into(),
+            Long("built") => options.built = arguments.value()?.string()?,
+            Long("runs") => options.runs = arguments.value()?.parse()?,
+            Long("warm") => options.warm = arguments.value()?.parse()?,
+            Long("instructions") => options.counts_instructions = true,
+            Long("json") => options.is_json = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn functions(names: &str) -> Result<Vec<Function>, Error> {
+    let parse = |name| Function::parse(name).ok_or_else(|| format!("there is no function {name}").into());
+    names.split(',').map(parse).collect()
+}
+
+/// A reader that went away is no reason to fail.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "bench: {line}");
+}
