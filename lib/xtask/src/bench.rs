@@ -17,16 +17,24 @@ const FUNCTIONS: [&str; 5] = [
 /// Builds what is measured with the release profile and what measures with a faster one, and runs it.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let mut arguments: Vec<OsString> = arguments.collect();
-    let names_binaries = arguments.iter().any(|argument| argument == "--bin-dir");
-    let is_built = arguments.iter().any(|argument| argument == "--no-build");
+    let has = |arguments: &[OsString], name: &str| arguments.iter().any(|argument| argument == name);
+    let is_built = has(&arguments, "--no-build");
     arguments.retain(|argument| argument != "--no-build");
-    let is_cold = arguments.first().is_some_and(|command| command == "cold");
-    if is_cold && !names_binaries {
+    let command = arguments
+        .first()
+        .and_then(|command| command.to_str())
+        .unwrap_or_default();
+    let (option, packages, file): (_, &[&str], _) = match command {
+        "cold" => ("--bin-dir", &FUNCTIONS, ""),
+        "load" => ("--api", &["tenantry-bench-api"], "tenantry-bench-api"),
+        _ => ("", &[], ""),
+    };
+    if !option.is_empty() && !has(&arguments, option) {
         if !is_built {
-            let packages = FUNCTIONS.iter().flat_map(|package| ["--package", package]);
+            let packages = packages.iter().flat_map(|package| ["--package", package]);
             cargo(["build", "--locked", "--release"].into_iter().chain(packages))?;
         }
-        arguments.extend(["--bin-dir".into(), release_folder()?.into()]);
+        arguments.extend([option.into(), release_folder()?.join(file).into()]);
         arguments.extend(["--built".into(), release_profile()?.into()]);
     }
     let head = [

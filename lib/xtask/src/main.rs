@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         "generate" => generated().iter().try_for_each(write),
         "check" => generated().iter().try_for_each(check),
         "bench" => bench::run(std::env::args_os().skip(2)),
-        _ => Err("usage: cargo xtask generate | check | bench cold …".to_owned()),
+        _ => Err("usage: cargo xtask generate | check | bench cold | load | growth …".to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,16 +4,14 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_RSA_SHA256,
 };
-use rsa::RsaPrivateKey;
-use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::EncodePrivateKey as _;
-use rsa::traits::PublicKeyParts as _;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::Error;
+use crate::token::TokenKey;
 
 /// A chain as AWS's endpoints have it: leaf, intermediate and root, RSA with 2048 bits, so that a function has the same
 /// signatures to check as there.
@@ -22,22 +20,12 @@ pub(crate) struct Certificates {
     pub(crate) acceptor: TlsAcceptor,
     /// What a function has to trust.
     pub(crate) root_pem: String,
-    /// Signs tokens, as an issuer's RSA key does.
-    pub(crate) key: TokenKey,
-}
-
-/// An RSA key and the parts of it that a key set publishes.
-pub(crate) struct TokenKey {
-    pub(crate) pkcs1_der: Vec<u8>,
-    pub(crate) modulus: Vec<u8>,
-    pub(crate) exponent: Vec<u8>,
 }
 
 impl Certificates {
     /// One key serves all three, because only checking is measured and making keys is slow.
-    pub(crate) fn make() -> Result<Self, Error> {
-        let rsa = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)?;
-        let pkcs8 = PrivatePkcs8KeyDer::from(rsa.to_pkcs8_der()?.as_bytes().to_vec());
+    pub(crate) fn make(key: &TokenKey) -> Result<Self, Error> {
+        let pkcs8 = PrivatePkcs8KeyDer::from(key.rsa().to_pkcs8_der()?.as_bytes().to_vec());
         let key = || KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &PKCS_RSA_SHA256);
         let root_params = authority("Bench Root CA")?;
         let root_pem = root_params.self_signed(&key()?)?.pem();
@@ -56,11 +44,6 @@ impl Certificates {
         Ok(Self {
             acceptor: acceptor(vec![leaf_der, intermediate_der], pkcs8)?,
             root_pem,
-            key: TokenKey {
-                pkcs1_der: rsa.to_pkcs1_der()?.as_bytes().to_vec(),
-                modulus: rsa.n().to_bytes_be(),
-                exponent: rsa.e().to_bytes_be(),
-            },
         })
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::server::conn::http1;
@@ -17,8 +17,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::Error;
-use crate::certificates::{Certificates, TokenKey};
+use crate::certificates::Certificates;
 use crate::installation::MASTER;
+use crate::token::TokenKey;
 
 /// The AWS that the functions see, over TLS on loopback: the embedded DynamoDB, Secrets Manager with the master key,
 /// EventBridge and SES that take everything, and an issuer's key set.
@@ -31,9 +32,6 @@ pub(crate) struct Cloud {
     pub(crate) token_key: TokenKey,
 }
 
-/// The `kid` of the issuer's key.
-pub(crate) const KID: &str = "bench";
-
 #[derive(Clone)]
 struct Services {
     table: Uri,
@@ -44,11 +42,8 @@ struct Services {
 impl Cloud {
     /// In front of the DynamoDB at this address.
     pub(crate) async fn start(table_endpoint: &str) -> Result<Self, Error> {
-        let Certificates {
-            acceptor,
-            root_pem,
-            key,
-        } = Certificates::make()?;
+        let token_key = TokenKey::make()?;
+        let Certificates { acceptor, root_pem } = Certificates::make(&token_key)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let endpoint = format!("https://localhost:{}", listener.local_addr()?.port());
         let mut connector = HttpConnector::new();
@@ -56,22 +51,15 @@ impl Cloud {
         let services = Services {
             table: table_endpoint.parse()?,
             client: Client::builder(TokioExecutor::new()).build(connector),
-            key_set: key_set(&key).to_string(),
+            key_set: token_key.key_set().to_string(),
         };
         tokio::spawn(accept(listener, acceptor, router(services)));
         Ok(Self {
             endpoint,
             root_pem,
-            token_key: key,
+            token_key,
         })
     }
-}
-
-fn key_set(key: &TokenKey) -> Value {
-    json!({ "keys": [{
-        "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KID,
-        "n": URL_SAFE_NO_PAD.encode(&key.modulus), "e": URL_SAFE_NO_PAD.encode(&key.exponent),
-    }] })
 }
 
 fn router(services: Services) -> Router {

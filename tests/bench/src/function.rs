@@ -1,14 +1,9 @@
-use std::collections::HashMap;
-
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use tenantry_app::{SystemClock, signature};
-use tenantry_domain::Clock as _;
 
 use crate::Error;
-use crate::cloud::{Cloud, KID};
-use crate::installation::{Installation, RATE_PER_MINUTE, every_permission, id_of, new_lead};
+use crate::cloud::Cloud;
+use crate::installation::{Installation, RATE_PER_MINUTE, Report, new_lead};
+use crate::token::{AUDIENCE, ISSUER};
 
 /// A function that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +20,9 @@ pub(crate) enum Supply {
     Site,
     Leads { sent: usize },
     Tenants { tenant_id: String, token: String },
-    Callbacks(Vec<Callback>),
+    Callbacks(Vec<Report>),
     Relay(Vec<Value>),
 }
-
-/// A tenant that waits for the report of its application plane.
-pub(crate) struct Callback {
-    tenant_id: String,
-    secret: SecretString,
-    context: String,
-}
-
-const ISSUER: &str = "https://issuer.example.com";
-const AUDIENCE: &str = "tenantry";
 
 impl Function {
     pub(crate) const ALL: [Self; 5] = [
@@ -125,9 +110,9 @@ impl Function {
             Self::Leads => Ok(Supply::Leads { sent: 0 }),
             Self::Tenants => Ok(Supply::Tenants {
                 tenant_id: installation.create_tenant("measured").await?,
-                token: operator_token(cloud)?,
+                token: cloud.token_key.operator_token()?,
             }),
-            Self::Callbacks => callbacks(count, installation).await.map(Supply::Callbacks),
+            Self::Callbacks => reports(count, installation).await.map(Supply::Callbacks),
             Self::Relay => batches(count, installation).await.map(Supply::Relay),
         }
     }
@@ -163,35 +148,17 @@ impl Supply {
                 let path = format!("/tenants/{tenant_id}");
                 Ok(http_event("GET", "/tenants/{id}", &path, &headers, ""))
             }
-            Self::Callbacks(callbacks) => Ok(callbacks.pop().ok_or("no job is left to report on")?.event()),
+            Self::Callbacks(reports) => {
+                let report = reports.pop().ok_or("no job is left to report on")?;
+                let (body, [timestamp, signature]) = report.signed();
+                let headers = [
+                    ("x-timestamp", timestamp.as_str()),
+                    ("x-signature", signature.as_str()),
+                ];
+                Ok(http_event("POST", "/webhook", "/webhook", &headers, &body))
+            }
             Self::Relay(batches) => Ok(batches.pop().ok_or("no message is left to deliver")?),
         }
-    }
-}
-
-impl Callback {
-    /// The report that the tenant was provisioned, signed now.
-    fn event(self) -> Value {
-        let report = json!({
-            "initiatorId": self.tenant_id,
-            "type": 0,
-            "data": {
-                "status": 1,
-                "resources": [
-                    { "type": "bucket", "externalIdentifier": "acme-files", "metadata": { "bucket": "acme-files" } },
-                    { "type": "database", "externalIdentifier": "acme-db" },
-                ],
-                "appPlaneUrl": "https://acme.app.example.com",
-            },
-        });
-        let (body, now) = (report.to_string(), SystemClock.now().as_millis());
-        let signature = signature::sign(&self.secret, body.as_bytes(), &self.context, now);
-        let timestamp = now.to_string();
-        let headers = [
-            ("x-timestamp", timestamp.as_str()),
-            ("x-signature", signature.as_str()),
-        ];
-        http_event("POST", "/webhook", "/webhook", &headers, &body)
     }
 }
 
@@ -243,63 +210,28 @@ fn http_event(method: &str, route: &str, path: &str, headers: &[(&str, &str)], b
     event
 }
 
-/// An operator's token as Cognito signs it.
-fn operator_token(cloud: &Cloud) -> Result<String, Error> {
-    let now = SystemClock.now().as_seconds();
-    let claims = json!({
-        "iss": ISSUER, "aud": AUDIENCE, "sub": "01991c3e-8a80-7cc1-b3a5-2f4d6e8091a2", "iat": now, "exp": now + 3_600,
-        "scope": "platform", "permissions": every_permission(),
-    });
-    let header = Header {
-        kid: Some(KID.to_owned()),
-        ..Header::new(Algorithm::RS256)
-    };
-    let key = EncodingKey::from_rsa_der(&cloud.token_key.pkcs1_der);
-    Ok(jsonwebtoken::encode(&header, &claims, &key)?)
-}
-
 /// The bus keeps its last thousand events.
 const JOBS_AT_ONCE: usize = 200;
 
-async fn callbacks(count: usize, installation: &Installation) -> Result<Vec<Callback>, Error> {
-    let mut callbacks = HashMap::new();
-    while callbacks.len() < count {
-        for _ in 0..JOBS_AT_ONCE.min(count - callbacks.len()) {
-            let number = callbacks.len();
+async fn reports(count: usize, installation: &Installation) -> Result<Vec<Report>, Error> {
+    let mut reports = Vec::new();
+    while reports.len() < count {
+        let mut tenants = Vec::new();
+        for number in reports.len()..count.min(reports.len() + JOBS_AT_ONCE) {
             let tenant_id = installation.create_tenant(&format!("r{number}")).await?;
             installation.provision(&tenant_id).await?;
-            callbacks.insert(tenant_id, None);
+            tenants.push(tenant_id);
         }
-        installation.product.relay_once().await?;
-        for event in installation.product.bus.entries() {
-            let data = &event["detail"]["data"];
-            let callback = &data["callback"];
-            let text = |value: &Value| value.as_str().map(str::to_owned);
-            let (Some(secret), Some(context)) = (text(&callback["secret"]), text(&callback["context"]))
-            else {
-                continue;
-            };
-            let tenant_id = id_of(&data["tenant"])?;
-            let callback = Callback {
-                tenant_id: tenant_id.clone(),
-                secret: secret.into(),
-                context,
-            };
-            callbacks.insert(tenant_id, Some(callback));
-        }
+        reports.extend(installation.reports(&tenants).await?);
     }
-    let callbacks: Vec<Callback> = callbacks.into_values().flatten().collect();
-    if callbacks.len() < count {
-        return Err("not every job was announced".into());
-    }
-    Ok(callbacks)
+    Ok(reports)
 }
 
 /// What the stream brings of sign-ups, filtered as in `template.yaml`: of each an event and a mail.
 async fn batches(count: usize, installation: &Installation) -> Result<Vec<Value>, Error> {
     for number in 0..count {
         let lead = new_lead(&format!("relayed.{number}@acme.example"));
-        installation.call("POST", "/leads", Some(&lead)).await?;
+        installation.create("/leads", &lead).await?;
     }
     let mut stream = installation.product.table.stream();
     let mut messages = Vec::new();

@@ -6,7 +6,9 @@ mod cold;
 mod figures;
 mod function;
 mod installation;
+mod load;
 mod runtime_api;
+mod token;
 mod watched;
 
 use std::io::Write as _;
@@ -23,7 +25,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const HELP: &str = "\
 Measures what Tenantry costs.
 
-Usage: tenantry-bench cold [options]
+Usage: tenantry-bench cold | load [options]
 
 cold: starts each function under a stand-in for Lambda's runtime API, with a DynamoDB behind TLS
   --functions A,B    only these of site, leads, tenants, callbacks, relay
@@ -32,6 +34,13 @@ cold: starts each function under a stand-in for Lambda's runtime API, with a Dyn
   --runs N           starts of each function, 5 if absent
   --warm N           requests after the first one of each start, 100 if absent
   --instructions     also counts instructions, with valgrind
+  --json             prints every figure as JSON
+
+load: the API in one process, its DynamoDB in another one, and requests from this one
+  --api FILE         the API's binary
+  --built TEXT       how it was built; printed
+  --connections A,B  how many at once, 1,16,64 if absent
+  --requests N       of each kind at each number of connections, 2000 if absent
   --json             prints every figure as JSON";
 
 #[tokio::main]
@@ -49,6 +58,9 @@ async fn run() -> Result<(), Error> {
     let mut arguments = lexopt::Parser::from_env();
     match arguments.next()? {
         Some(Value(command)) if command == "cold" => cold::measure(&cold_options(arguments)?).await,
+        Some(Value(command)) if command == "load" => load::measure(&load_options(arguments)?).await,
+        // What `load` starts beside itself.
+        Some(Value(command)) if command == "engine" => load::serve_engine().await,
         Some(Long("help") | Short('h')) | None => {
             print(HELP);
             Ok(())
@@ -80,6 +92,31 @@ fn cold_options(mut arguments: lexopt::Parser) -> Result<cold::Options, Error> {
         }
     }
     Ok(options)
+}
+
+fn load_options(mut arguments: lexopt::Parser) -> Result<load::Options, Error> {
+    let mut options = load::Options {
+        api: PathBuf::from("target/release/tenantry-bench-api"),
+        built: "unknown".to_owned(),
+        connections: vec![1, 16, 64],
+        requests: 2_000,
+        is_json: false,
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("api") => options.api = arguments.value()?.into(),
+            Long("built") => options.built = arguments.value()?.string()?,
+            Long("connections") => options.connections = numbers(&arguments.value()?.string()?)?,
+            Long("requests") => options.requests = arguments.value()?.parse()?,
+            Long("json") => options.is_json = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn numbers(text: &str) -> Result<Vec<usize>, Error> {
+    Ok(text.split(',').map(str::parse).collect::<Result<_, _>>()?)
 }
 
 fn functions(names: &str) -> Result<Vec<Function>, Error> {
