@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use dynoxide::Database;
 use dynoxide::actions::describe_stream::DescribeStreamRequest;
 use dynoxide::actions::get_records::GetRecordsRequest;
 use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use dynoxide::actions::list_streams::ListStreamsRequest;
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::{Database, ImportOptions, Item};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -79,6 +81,36 @@ impl Embedded {
     /// Removes what has expired, as DynamoDB does within days.
     pub fn sweep(&self) -> Result<usize, Error> {
         self.database.sweep_ttl().map_err(Error::new)
+    }
+
+    /// Everything in the table, in DynamoDB's JSON.
+    pub fn items(&self) -> Result<Vec<Value>, Error> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let request = ScanRequest {
+                table_name: TABLE.to_owned(),
+                exclusive_start_key: start,
+                ..ScanRequest::default()
+            };
+            let page = self.database.scan(request).map_err(Error::new)?;
+            for item in page.items.unwrap_or_default() {
+                items.push(serde_json::to_value(item).map_err(Error::new)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Puts items in as a restore does: without conditions, and the stream does not hear of them.
+    pub fn import(&self, items: Vec<Value>) -> Result<(), Error> {
+        let items: Result<Vec<Item>, _> = items.into_iter().map(serde_json::from_value).collect();
+        let items = items.map_err(Error::new)?;
+        self.database
+            .import_items(TABLE, items, ImportOptions::default())
+            .map_err(Error::new)?;
+        Ok(())
     }
 
     /// Stops listening.

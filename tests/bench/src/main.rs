@@ -1,10 +1,12 @@
 //! Measures what Tenantry costs: `cargo xtask bench` builds and runs it; README.md beside it says what the figures mean.
 
 mod certificates;
+mod clone;
 mod cloud;
 mod cold;
 mod figures;
 mod function;
+mod growth;
 mod installation;
 mod load;
 mod runtime_api;
@@ -25,7 +27,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const HELP: &str = "\
 Measures what Tenantry costs.
 
-Usage: tenantry-bench cold | load [options]
+Usage: tenantry-bench cold | load | growth [options]
 
 cold: starts each function under a stand-in for Lambda's runtime API, with a DynamoDB behind TLS
   --functions A,B    only these of site, leads, tenants, callbacks, relay
@@ -41,6 +43,11 @@ load: the API in one process, its DynamoDB in another one, and requests from thi
   --built TEXT       how it was built; printed
   --connections A,B  how many at once, 1,16,64 if absent
   --requests N       of each kind at each number of connections, 2000 if absent
+  --json             prints every figure as JSON
+
+growth: every endpoint on tables of different sizes
+  --tenants A,B      how many there are, 1000,10000,100000 if absent
+  --repeats N        of each request, 15 if absent
   --json             prints every figure as JSON";
 
 #[tokio::main]
@@ -59,6 +66,7 @@ async fn run() -> Result<(), Error> {
     match arguments.next()? {
         Some(Value(command)) if command == "cold" => cold::measure(&cold_options(arguments)?).await,
         Some(Value(command)) if command == "load" => load::measure(&load_options(arguments)?).await,
+        Some(Value(command)) if command == "growth" => growth::measure(&growth_options(arguments)?).await,
         // What `load` starts beside itself.
         Some(Value(command)) if command == "engine" => load::serve_engine().await,
         Some(Long("help") | Short('h')) | None => {
@@ -108,6 +116,23 @@ fn load_options(mut arguments: lexopt::Parser) -> Result<load::Options, Error> {
             Long("built") => options.built = arguments.value()?.string()?,
             Long("connections") => options.connections = numbers(&arguments.value()?.string()?)?,
             Long("requests") => options.requests = arguments.value()?.parse()?,
+            Long("json") => options.is_json = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn growth_options(mut arguments: lexopt::Parser) -> Result<growth::Options, Error> {
+    let mut options = growth::Options {
+        tenants: vec![1_000, 10_000, 100_000],
+        repeats: 15,
+        is_json: false,
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("tenants") => options.tenants = numbers(&arguments.value()?.string()?)?,
+            Long("repeats") => options.repeats = arguments.value()?.parse()?,
             Long("json") => options.is_json = true,
             other => return Err(other.unexpected().into()),
         }
