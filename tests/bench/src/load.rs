@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -140,12 +140,15 @@ struct Measured {
 
 pub(crate) async fn measure(options: &Options) -> Result<(), Error> {
     let key = TokenKey::make()?;
-    let engine = Started::new(Command::new(std::env::current_exe()?).arg("engine"), 2).await?;
+    let log = tempfile::NamedTempFile::new()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    let engine = Started::new(command.arg("engine").stderr(Stdio::inherit()), 2).await?;
     let mut command = Command::new(&options.api);
     command
         .args(["--table", tenantry_local::TABLE, "--endpoint", &engine.lines[0]])
         .args(["--issuer", ISSUER, "--audience", AUDIENCE])
-        .args(["--key-set", &key.key_set().to_string()]);
+        .args(["--key-set", &key.key_set().to_string()])
+        .stderr(log.reopen()?);
     let api = Started::new(&mut command, 2).await?;
     let pair = Pair {
         api: api.watched,
@@ -159,6 +162,31 @@ pub(crate) async fn measure(options: &Options) -> Result<(), Error> {
     };
     fill(product, &mut world).await?;
     let world = Arc::new(world);
+    let measured = measure_all(options, pair, product, control, world).await;
+    let all = measured.map_err(|error| format!("{error}\n{}", errors(log.path())))?;
+    let text = if options.is_json {
+        serde_json::to_string_pretty(&json!({ "built": options.built, "endpoints": all }))?
+    } else {
+        report(options, &all)
+    };
+    crate::print(&text);
+    Ok(())
+}
+
+/// What the API said about its failures.
+fn errors(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let errors = log.lines().filter(|line| line.contains("\"ERROR\""));
+    errors.collect::<Vec<_>>().join("\n")
+}
+
+async fn measure_all(
+    options: &Options,
+    pair: Pair,
+    product: &str,
+    control: &str,
+    world: Arc<World>,
+) -> Result<Vec<Measured>, Error> {
     let numbers = Arc::new(AtomicUsize::new(0));
     let mut all = Vec::new();
     for endpoint in &ENDPOINTS {
@@ -206,13 +234,7 @@ pub(crate) async fn measure(options: &Options) -> Result<(), Error> {
             });
         }
     }
-    let text = if options.is_json {
-        serde_json::to_string_pretty(&json!({ "built": options.built, "endpoints": all }))?
-    } else {
-        report(options, &all)
-    };
-    crate::print(&text);
-    Ok(())
+    Ok(all)
 }
 
 /// The engine's process: the embedded DynamoDB with one complete tenant, until it is ended.
@@ -357,7 +379,6 @@ impl Started {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("{command:?} does not start: {error}"))?;
