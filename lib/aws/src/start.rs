@@ -16,6 +16,7 @@ use tenantry_app::{App, Config, ConfigError, Keyring, OsEntropy, SystemClock};
 use tenantry_domain::Entropy as _;
 use tenantry_store::{Settings, Store};
 use tower::ServiceExt as _;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::keys::HttpKeys;
 use crate::telemetry::Metrics;
@@ -174,13 +175,14 @@ fn setting(name: &str) -> Option<String> {
 }
 
 fn init_logs() {
-    let level = setting("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    // A level and not a filter by module: those are regular expressions, and the engine for them is linked and started.
+    let level = setting("LOG_LEVEL").and_then(|level| level.parse().ok());
     // CloudWatch adds the time.
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_target(false)
         .without_time()
-        .with_env_filter(level)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .init();
 }
