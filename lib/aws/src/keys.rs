@@ -1,17 +1,21 @@
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_smithy_types::body::SdkBody;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::{BodyExt as _, Limited};
 use tenantry_api::{KeyFetch, KeySource};
 
-/// Fetches issuers' key sets over HTTPS.
-pub(crate) struct HttpKeys(Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
+use crate::https::{Https, public_roots};
+
+/// Fetches issuers' key sets over HTTPS. Its client is made with the first fetch: an environment that only ever sees leads
+/// needs none.
+pub(crate) struct HttpKeys {
+    bundle: Option<String>,
+    client: OnceLock<Https>,
+}
 
 /// A key set that is longer is not one.
 const MAX_BYTES: usize = 256 * 1024;
@@ -19,18 +23,17 @@ const MAX_BYTES: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl HttpKeys {
-    pub(crate) fn new() -> Result<Self, std::io::Error> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
+    /// Trusts public roots and those of this bundle.
+    pub(crate) fn new(bundle: Option<String>) -> Self {
+        Self {
+            bundle,
+            client: OnceLock::new(),
+        }
     }
 
     async fn get(&self, uri: &str) -> KeyFetch {
-        let request = Request::get(uri).body(Empty::new())?;
-        let response = self.0.request(request).await?;
+        let request = Request::get(uri).body(SdkBody::empty())?;
+        let response = self.client()?.send(request).await?;
         if response.status() != StatusCode::OK {
             return Err(format!("the key set's address answered {}", response.status()).into());
         }
@@ -39,6 +42,14 @@ impl HttpKeys {
             .await?
             .to_bytes();
         Ok(String::from_utf8(body.to_vec())?)
+    }
+
+    fn client(&self) -> Result<&Https, crate::Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Https::trusting(public_roots(self.bundle.as_deref())?)?;
+        Ok(self.client.get_or_init(|| client))
     }
 }
 

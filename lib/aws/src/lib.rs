@@ -1,5 +1,6 @@
 //! Tenantry's ports on AWS, and how a function starts on Lambda. Named only in the functions' `main.rs`.
 
+mod https;
 mod keys;
 #[cfg(feature = "relay")]
 mod relay;

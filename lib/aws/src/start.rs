@@ -3,9 +3,6 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::Builder as HttpClientBuilder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::RequestExt as _;
@@ -18,6 +15,7 @@ use tenantry_store::{Settings, Store};
 use tower::ServiceExt as _;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::https::{Https, aws_roots};
 use crate::keys::HttpKeys;
 use crate::telemetry::Metrics;
 
@@ -26,6 +24,9 @@ pub type Error = lambda_http::Error;
 
 /// How long the calls of one request to the table may take together; API Gateway gives up after 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The AWS SDKs' name for a file of trust roots; they stand in for those that are compiled in.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// What a function has in hand when it starts.
 pub struct Process {
@@ -39,7 +40,7 @@ impl Process {
     /// Reads the environment, opens the keyring, and makes the first call to the table, so that the first request need not.
     pub async fn start() -> Result<Self, Error> {
         init_logs();
-        let sdk = sdk_config().await;
+        let sdk = sdk_config().await?;
         let keyring = open_keyring(&sdk).await?;
         Self::with(sdk, keyring).await
     }
@@ -82,12 +83,15 @@ pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
     init_logs();
     let mut bytes = [0; 32];
     OsEntropy.fill(&mut bytes);
-    let Process { app, .. } = Process::with(sdk_config().await, Keyring::from_bytes(bytes)).await?;
+    let Process { app, .. } = Process::with(sdk_config().await?, Keyring::from_bytes(bytes)).await?;
     run(app, routes).await
 }
 
 async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
-    let authenticator = Authenticator::new(app.config.issuers.clone(), Arc::new(HttpKeys::new()?));
+    let authenticator = Authenticator::new(
+        app.config.issuers.clone(),
+        Arc::new(HttpKeys::new(setting(CA_BUNDLE))),
+    );
     let edge = Edge {
         app,
         authenticator: Arc::new(authenticator),
@@ -129,19 +133,16 @@ pub(crate) fn stage() -> String {
     setting("STAGE").unwrap_or_else(|| "none".to_owned())
 }
 
-async fn sdk_config() -> SdkConfig {
-    let http = HttpClientBuilder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+async fn sdk_config() -> Result<SdkConfig, Error> {
+    let https = Https::trusting(aws_roots(setting(CA_BUNDLE).as_deref())?)?;
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(1_500))
         .operation_attempt_timeout(Duration::from_secs(3))
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+    Ok(aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https)
         .timeout_config(timeouts)
         .load()
-        .await
+        .await)
 }
 
 /// From Secrets Manager; or from `TENANTRY_MASTER_KEY` (base64 of 32 bytes), for runs outside AWS.
