@@ -1,4 +1,4 @@
-//! The one HTTP client of a function: under the SDKs, for Secrets Manager, and for issuers' key sets.
+//! The one HTTP client of a function: under the SDKs, and for issuers' key sets.
 //!
 //! Made by hand because the SDK's own brings HTTP/2, proxies and a pool of its own, none of which a function uses, and reads
 //! the machine's whole list of trust roots at start.

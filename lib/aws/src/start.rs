@@ -41,25 +41,25 @@ impl Process {
     pub async fn start() -> Result<Self, Error> {
         init_logs();
         let sdk = sdk_config().await?;
-        let keyring = open_keyring(&sdk).await?;
-        Self::with(sdk, keyring).await
+        let table = Table::new(&sdk)?;
+        // Two connections at once: each is several round trips.
+        let (keyring, ()) = tokio::join!(open_keyring(&sdk), table.warm_up());
+        Self::with(sdk, &table, keyring?)
     }
 
-    async fn with(sdk: SdkConfig, keyring: Keyring) -> Result<Self, Error> {
+    /// Starts without the deployment's keys.
+    async fn start_without_keys() -> Result<Self, Error> {
+        init_logs();
+        let sdk = sdk_config().await?;
+        let table = Table::new(&sdk)?;
+        table.warm_up().await;
+        Self::with(sdk, &table, throwaway_keyring())
+    }
+
+    fn with(sdk: SdkConfig, table: &Table, keyring: Keyring) -> Result<Self, Error> {
         let config = Config::read(setting)?;
-        let client = aws_sdk_dynamodb::Client::new(&sdk);
-        let settings = Settings {
-            table: setting("TABLE_NAME").ok_or_else(|| ConfigError::new("TABLE_NAME", "is not set"))?,
-            cursor_key: keyring.cursor_key(),
-            entropy: Arc::new(OsEntropy),
-            patience: PATIENCE,
-        };
-        let store = Store::new(&client, settings);
-        if let Err(error) = store.warm_up().await {
-            tracing::warn!(error = %error, "the table did not answer during start; requests will try again");
-        }
         let app = App {
-            store,
+            store: table.open(&keyring),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             config,
@@ -72,6 +72,43 @@ impl Process {
     }
 }
 
+struct Table {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl Table {
+    fn new(sdk: &SdkConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            client: aws_sdk_dynamodb::Client::new(sdk),
+            name: setting("TABLE_NAME").ok_or_else(|| ConfigError::new("TABLE_NAME", "is not set"))?,
+        })
+    }
+
+    fn open(&self, keyring: &Keyring) -> Store {
+        let settings = Settings {
+            table: self.name.clone(),
+            cursor_key: keyring.cursor_key(),
+            entropy: Arc::new(OsEntropy),
+            patience: PATIENCE,
+        };
+        Store::new(&self.client, settings)
+    }
+
+    /// Makes a call, whose connection stays in the HTTP client. It needs no key, so it need not wait for one.
+    async fn warm_up(&self) {
+        if let Err(error) = self.open(&throwaway_keyring()).warm_up().await {
+            tracing::warn!(error = %error, "the table did not answer during start; requests will try again");
+        }
+    }
+}
+
+fn throwaway_keyring() -> Keyring {
+    let mut bytes = [0; 32];
+    OsEntropy.fill(&mut bytes);
+    Keyring::from_bytes(bytes)
+}
+
 /// Serves a group of routes behind API Gateway.
 pub async fn serve(routes: Routes) -> Result<(), Error> {
     let Process { app, .. } = Process::start().await?;
@@ -80,10 +117,7 @@ pub async fn serve(routes: Routes) -> Result<(), Error> {
 
 /// Serves a group that seals nothing and gives out nothing signed; it may not read the deployment's keys.
 pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
-    init_logs();
-    let mut bytes = [0; 32];
-    OsEntropy.fill(&mut bytes);
-    let Process { app, .. } = Process::with(sdk_config().await?, Keyring::from_bytes(bytes)).await?;
+    let Process { app, .. } = Process::start_without_keys().await?;
     run(app, routes).await
 }
 
