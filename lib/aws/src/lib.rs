@@ -6,6 +6,7 @@ mod keys;
 mod relay;
 mod start;
 mod telemetry;
+mod tokens;
 
 #[cfg(feature = "relay")]
 pub use relay::{EventBridge, Ses, consume};

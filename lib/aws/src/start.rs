@@ -18,6 +18,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::https::{Https, aws_roots};
 use crate::keys::HttpKeys;
 use crate::telemetry::Metrics;
+use crate::tokens::RING;
 
 /// Why a function could not start.
 pub type Error = lambda_http::Error;
@@ -122,6 +123,8 @@ pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
 }
 
 async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
+    RING.install_default()
+        .map_err(|_| "the cryptography of tokens was chosen before the start")?;
     let authenticator = Authenticator::new(
         app.config.issuers.clone(),
         Arc::new(HttpKeys::new(setting(CA_BUNDLE))),
