@@ -26,10 +26,10 @@ pub fn openapi(groups: &[Routes]) -> OpenApi {
         .insert("Violation".to_owned(), ViolationDoc::schema());
     let mut paths = Paths::new();
     for group in groups {
-        components.schemas.extend(group.components.schemas.clone());
+        components.schemas.extend(group.components().schemas);
         for (path, method, access, operation) in group.operations() {
-            let operation = finished(operation.clone(), group.tag, method, access);
-            paths.add_path_operation(path, vec![method_of(method)], operation);
+            let operation = finished(operation, group.tag, method, access);
+            paths.add_path_operation(&path, vec![method_of(method)], operation);
         }
     }
     components.security_schemes.extend([

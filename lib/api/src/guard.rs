@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use axum::body::Body as AxumBody;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -13,6 +11,7 @@ use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
 use crate::body::read_bytes;
 use crate::edge::RequestId;
 use crate::path::param;
+use crate::routes::QueryMembers;
 use crate::{Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem, TenantId, caller};
 
 /// What the guard of a route knows about it.
@@ -20,7 +19,7 @@ use crate::{Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem
 pub(crate) struct Rules {
     pub(crate) access: Access,
     /// The query members that the API document names.
-    pub(crate) query: Arc<[String]>,
+    pub(crate) query: QueryMembers,
 }
 
 /// Lets a request in: token (401), access (403, 404), query (400), and only then the body and the handler.
@@ -177,7 +176,7 @@ async fn own_lead(edge: &Edge, parts: &mut Parts, caller: &Caller) -> Result<(),
 fn check_query(rules: &Rules, parts: &Parts) -> Result<(), Problem> {
     let query = parts.uri.query().unwrap_or_default();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
-        if !rules.query.iter().any(|known| *known == name) {
+        if !rules.query.contain(&name) {
             // The name is the client's own text; its length is bounded before it is said back.
             let name: String = name.chars().take(60).collect();
             return Err(Problem::malformed(

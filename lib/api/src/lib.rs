@@ -28,5 +28,10 @@ pub use path::{LeadId, Path, TenantId};
 pub use problem::Problem;
 pub use query::Query;
 pub use reply::{Accepted, Count, Created, Found, NoContent, PageOf, Paged, Raw, Reply, Tagged};
-pub use routes::{Route, Routes};
-pub use utoipa_axum::routes;
+pub use routes::{Endpoint, Route, Routes};
+
+// For `routes!`.
+#[doc(hidden)]
+pub use pastey::paste as __paste;
+#[doc(hidden)]
+pub use utoipa_axum::routes as __described;

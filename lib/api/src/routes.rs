@@ -1,15 +1,56 @@
-use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
 use utoipa::PartialSchema;
 use utoipa::ToSchema;
-use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem, Paths};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
 use utoipa::openapi::{Components, RefOr, Schema};
+use utoipa_axum::PathItemExt as _;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::guard::{Rules, guard};
 use crate::{Access, Edge};
+
+/// An endpoint by its handler's path, for `Routes::add`.
+#[macro_export]
+macro_rules! routes {
+    ($module:ident :: $handler:ident) => {
+        $crate::__paste! {
+            $crate::Endpoint::new::<$module::[<__path_ $handler>], _, _>(
+                $module::$handler,
+                || $crate::__described!($module::$handler),
+            )
+        }
+    };
+}
+
+/// What answers a route, and how it is described. The description is a function: it is much to make and little of it is
+/// needed to serve.
+pub struct Endpoint {
+    path: String,
+    handler: MethodRouter<Edge>,
+    describe: Describe,
+}
+
+type Describe = fn() -> UtoipaMethodRouter<Edge>;
+
+impl Endpoint {
+    /// For `routes!`, which names what `utoipa::path` made of the handler.
+    #[doc(hidden)]
+    pub fn new<P: utoipa::Path, H: Handler<T, Edge>, T: 'static>(handler: H, describe: Describe) -> Self {
+        let on = |router: MethodRouter<Edge>, method: HttpMethod| {
+            router.on(method.to_method_filter(), handler.clone())
+        };
+        Self {
+            path: P::path(),
+            handler: P::methods().into_iter().fold(MethodRouter::new(), on),
+            describe,
+        }
+    }
+}
 
 /// One row of the route table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +69,17 @@ pub struct Route {
 /// through are this one table.
 pub struct Routes {
     pub(crate) tag: &'static str,
-    rows: Vec<Row>,
-    pub(crate) components: Components,
+    rows: Vec<(Access, Endpoint)>,
+    schemas: Vec<fn() -> Schemas>,
 }
 
-struct Row {
-    access: Access,
-    paths: Paths,
-    handler: axum::routing::MethodRouter<Edge>,
+type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// The names of a route's query members, read from its description by the first request that has a query.
+#[derive(Clone)]
+pub(crate) struct QueryMembers {
+    describe: Describe,
+    names: Arc<OnceLock<Vec<String>>>,
 }
 
 impl Routes {
@@ -44,28 +88,25 @@ impl Routes {
         Self {
             tag,
             rows: Vec::new(),
-            components: Components::default(),
+            schemas: Vec::new(),
         }
     }
 
     /// Adds a route: who may call it, then what answers.
     #[must_use]
-    pub fn add(mut self, access: Access, (schemas, paths, handler): UtoipaMethodRouter<Edge>) -> Self {
-        self.components.schemas.extend(schemas);
-        self.rows.push(Row {
-            access,
-            paths,
-            handler,
-        });
+    pub fn add(mut self, access: Access, endpoint: Endpoint) -> Self {
+        self.rows.push((access, endpoint));
         self
     }
 
     /// Describes a type that replies hold.
     #[must_use]
     pub fn schema<T: ToSchema + PartialSchema>(mut self) -> Self {
-        let mut schemas: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut schemas);
-        self.components.schemas.extend(schemas);
+        self.schemas.push(|| {
+            let mut schemas: Schemas = vec![(T::name().into_owned(), T::schema())];
+            T::schemas(&mut schemas);
+            schemas
+        });
         self
     }
 
@@ -74,75 +115,89 @@ impl Routes {
         self.operations()
             .map(|(path, method, access, operation)| Route {
                 method: method.to_owned(),
-                path: path.to_owned(),
-                operation_id: operation.operation_id.clone().unwrap_or_default(),
+                path,
+                operation_id: operation.operation_id.unwrap_or_default(),
                 access,
             })
             .collect()
     }
 
-    pub(crate) fn operations(&self) -> impl Iterator<Item = (&str, &'static str, Access, &Operation)> {
-        self.rows.iter().flat_map(|row| {
-            let items = row
-                .paths
-                .paths
-                .iter()
-                .flat_map(|(path, item)| methods(item).map(move |found| (path, found)));
-            items.map(|(path, (method, operation))| (path.as_str(), method, row.access, operation))
+    pub(crate) fn operations(&self) -> impl Iterator<Item = (String, &'static str, Access, Operation)> {
+        self.rows.iter().flat_map(|(access, endpoint)| {
+            let (_, paths, _) = (endpoint.describe)();
+            paths.paths.into_iter().flat_map(move |(path, item)| {
+                methods(item).map(move |(method, operation)| (path.clone(), method, *access, operation))
+            })
         })
+    }
+
+    pub(crate) fn components(&self) -> Components {
+        let mut components = Components::default();
+        for (_, endpoint) in &self.rows {
+            let (schemas, _, _) = (endpoint.describe)();
+            components.schemas.extend(schemas);
+        }
+        for schemas in &self.schemas {
+            components.schemas.extend(schemas());
+        }
+        components
     }
 
     /// What serves the routes.
     pub(crate) fn into_router(self, edge: &Edge) -> Router<Edge> {
         let mut router = Router::new();
-        for Row {
-            access,
-            paths,
-            handler,
-        } in self.rows
-        {
-            for (path, item) in paths.paths {
-                let query: Vec<String> = methods(&item)
-                    .flat_map(|(_, operation)| query_members(operation))
-                    .collect();
-                let rules = Rules {
-                    access,
-                    query: query.into(),
-                };
-                router = router.route(
-                    &path,
-                    handler
-                        .clone()
-                        .layer(from_fn_with_state((edge.clone(), rules), guard)),
-                );
-            }
+        for (access, endpoint) in self.rows {
+            let rules = Rules {
+                access,
+                query: QueryMembers {
+                    describe: endpoint.describe,
+                    names: Arc::default(),
+                },
+            };
+            let guarded = endpoint
+                .handler
+                .layer(from_fn_with_state((edge.clone(), rules), guard));
+            router = router.route(&endpoint.path, guarded);
         }
         router
     }
 }
 
-fn query_members(operation: &Operation) -> BTreeSet<String> {
-    let parameters = operation.parameters.iter().flatten();
-    let query = parameters.filter_map(|parameter| match parameter {
-        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
-        RefOr::T(_) | RefOr::Ref(_) => None,
-    });
-    query.collect()
+impl QueryMembers {
+    pub(crate) fn contain(&self, name: &str) -> bool {
+        let names = self.names.get_or_init(|| {
+            let (_, paths, _) = (self.describe)();
+            let items = paths.paths.into_values();
+            items
+                .flat_map(methods)
+                .flat_map(|(_, operation)| query_members(operation))
+                .collect()
+        });
+        names.iter().any(|known| known == name)
+    }
 }
 
-pub(crate) fn methods(item: &PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
+fn query_members(operation: Operation) -> impl Iterator<Item = String> {
+    let parameters = operation.parameters.into_iter().flatten();
+    parameters.filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name),
+        RefOr::T(_) | RefOr::Ref(_) => None,
+    })
+}
+
+fn methods(item: PathItem) -> impl Iterator<Item = (&'static str, Operation)> {
     [
-        ("GET", &item.get),
-        ("PUT", &item.put),
-        ("POST", &item.post),
-        ("DELETE", &item.delete),
-        ("OPTIONS", &item.options),
-        ("HEAD", &item.head),
-        ("PATCH", &item.patch),
-        ("TRACE", &item.trace),
+        ("GET", item.get),
+        ("PUT", item.put),
+        ("POST", item.post),
+        ("DELETE", item.delete),
+        ("OPTIONS", item.options),
+        ("HEAD", item.head),
+        ("PATCH", item.patch),
+        ("TRACE", item.trace),
     ]
     .into_iter()
-    .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+    .filter_map(|(method, operation)| Some((method, operation?)))
 }
 
 pub(crate) fn method_of(name: &str) -> HttpMethod {
