@@ -96,6 +96,22 @@ async fn the_sites_pages_answer() {
             .text
             .contains("/openapi.json")
     );
+    assert!(
+        app.get("/docs/index.html")
+            .send()
+            .await
+            .expect(200)
+            .text
+            .contains("swagger-ui-bundle.js")
+    );
+    for file in ["swagger-ui-bundle.js", "swagger-ui.css"] {
+        let answer = app.get(&format!("/docs/{file}")).send().await;
+        assert_eq!(
+            answer.expect(200).header("content-encoding"),
+            Some("gzip"),
+            "{file}"
+        );
+    }
     app.get("/docs/nothing.js")
         .send()
         .await
