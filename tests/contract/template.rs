@@ -190,7 +190,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
 ];
 
 /// For all functions.
-const GLOBAL_SETTINGS: &[&str] = &["LOG_LEVEL", "STAGE"];
+const GLOBAL_SETTINGS: &[&str] = &["LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT", "STAGE"];
 
 /// Declared because `sam local` sets only what is declared; empty on AWS. The second is the SDK's own.
 const LOCAL_SETTINGS: &[&str] = &["TENANTRY_MASTER_KEY", "AWS_ENDPOINT_URL_DYNAMODB"];
@@ -613,8 +613,14 @@ fn settings_have_one_name_in_the_code_and_in_the_template() {
         in_template.extend(variables.keys().cloned());
     }
 
-    let mut in_code = BTreeSet::from(["AWS_ENDPOINT_URL_DYNAMODB".to_owned()]);
-    for path in ["lib/app/src/config.rs", "lib/aws/src/start.rs"] {
+    // The SDK reads the one, the exporter of spans the other.
+    let mut in_code =
+        BTreeSet::from(["AWS_ENDPOINT_URL_DYNAMODB", "OTEL_EXPORTER_OTLP_ENDPOINT"].map(str::to_owned));
+    for path in [
+        "lib/app/src/config.rs",
+        "lib/aws/src/start.rs",
+        "lib/aws/src/telemetry.rs",
+    ] {
         let source = fs::read_to_string(in_workspace(path)).expect("the source is there");
         in_code.extend(names_of_settings(
             source.split("#[cfg(test)]").next().unwrap_or_default(),

@@ -7,9 +7,9 @@ use tenantry_relay::Relay;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let Process { sdk, app } = Process::start().await?;
+    let Process { sdk, app, telemetry } = Process::start().await?;
     let bus = EventBridge::new(&sdk, &app.config.event_bus);
     let mail = Ses::new(&sdk, &app.config.mail_from);
     let relay = Relay::new(app, Arc::new(bus), Arc::new(mail))?;
-    consume(|event| relay.handle(event)).await
+    consume(telemetry, |event| relay.handle(event)).await
 }

@@ -2,6 +2,7 @@
 
 mod https;
 mod keys;
+mod otlp;
 #[cfg(feature = "relay")]
 mod relay;
 mod start;
@@ -11,3 +12,4 @@ mod tokens;
 #[cfg(feature = "relay")]
 pub use relay::{EventBridge, Ses, consume};
 pub use start::{Error, Process, serve, serve_without_keys};
+pub use telemetry::Telemetry;

@@ -5,14 +5,15 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::{HeaderMap, StatusCode};
 use lambda_runtime::{LambdaEvent, service_fn};
 use tenantry_app::mail::RenderedMail;
 use tenantry_app::{BusEntry, EventBus, MailPort, Undelivered};
 use tenantry_domain::{Email, Event, Id};
+use tracing::Instrument as _;
 
 use crate::Error;
-use crate::start::stage;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Telemetry, Work};
 
 /// The event bus on EventBridge.
 pub struct EventBridge {
@@ -132,18 +133,20 @@ fn code_of<E: aws_sdk_dynamodb::error::ProvideErrorMetadata>(error: &E) -> &str 
 }
 
 /// Hands each Lambda event to the consumer and answers what it returns.
-pub async fn consume<E, R, F, H>(handle: H) -> Result<(), Error>
+pub async fn consume<E, R, F, H>(telemetry: Telemetry, handle: H) -> Result<(), Error>
 where
     E: for<'de> serde::Deserialize<'de>,
     R: serde::Serialize,
     F: Future<Output = R>,
     H: Fn(E) -> F,
 {
-    let handle = &handle;
-    let metrics = Metrics::install(&stage())?;
+    let (telemetry, handle) = (&telemetry, &handle);
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
-        let result = handle(event.payload).await;
-        metrics.flush(&event.context.request_id);
+        let (span, _) = telemetry.begin(Work::Batch, &HeaderMap::new());
+        let result = handle(event.payload).instrument(span.clone()).await;
+        telemetry
+            .end(span, StatusCode::OK, &event.context.request_id)
+            .await;
         Ok::<R, Error>(result)
     }))
     .await

@@ -5,19 +5,19 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
+use lambda_http::{RequestExt as _, service_fn};
 use secrecy::SecretString;
 use tenantry_api::{Authenticator, ClientAddress, Edge, Routes, router};
 use tenantry_app::{App, Config, ConfigError, Keyring, OsEntropy, SystemClock};
 use tenantry_domain::Entropy as _;
 use tenantry_store::{Settings, Store};
 use tower::ServiceExt as _;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Instrument as _;
 
 use crate::https::{Https, aws_roots};
 use crate::keys::HttpKeys;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Telemetry, Work};
 use crate::tokens::RING;
 
 /// Why a function could not start.
@@ -35,29 +35,31 @@ pub struct Process {
     pub sdk: SdkConfig,
     /// Store, clock, chance, settings and keys.
     pub app: Arc<App>,
+    /// Logs, metrics and spans.
+    pub telemetry: Telemetry,
 }
 
 impl Process {
     /// Reads the environment, opens the keyring, and makes the first call to the table, so that the first request need not.
     pub async fn start() -> Result<Self, Error> {
-        init_logs();
+        let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
         let sdk = sdk_config().await?;
         let table = Table::new(&sdk)?;
         // Two connections at once: each is several round trips.
         let (keyring, ()) = tokio::join!(open_keyring(&sdk), table.warm_up());
-        Self::with(sdk, &table, keyring?)
+        Self::with(sdk, telemetry, &table, keyring?)
     }
 
     /// Starts without the deployment's keys.
     async fn start_without_keys() -> Result<Self, Error> {
-        init_logs();
+        let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
         let sdk = sdk_config().await?;
         let table = Table::new(&sdk)?;
         table.warm_up().await;
-        Self::with(sdk, &table, throwaway_keyring())
+        Self::with(sdk, telemetry, &table, throwaway_keyring())
     }
 
-    fn with(sdk: SdkConfig, table: &Table, keyring: Keyring) -> Result<Self, Error> {
+    fn with(sdk: SdkConfig, telemetry: Telemetry, table: &Table, keyring: Keyring) -> Result<Self, Error> {
         let config = Config::read(setting)?;
         let app = App {
             store: table.open(&keyring),
@@ -68,6 +70,7 @@ impl Process {
         };
         Ok(Self {
             sdk,
+            telemetry,
             app: Arc::new(app),
         })
     }
@@ -112,17 +115,15 @@ fn throwaway_keyring() -> Keyring {
 
 /// Serves a group of routes behind API Gateway.
 pub async fn serve(routes: Routes) -> Result<(), Error> {
-    let Process { app, .. } = Process::start().await?;
-    run(app, routes).await
+    run(Process::start().await?, routes).await
 }
 
 /// Serves a group that seals nothing and gives out nothing signed; it may not read the deployment's keys.
 pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
-    let Process { app, .. } = Process::start_without_keys().await?;
-    run(app, routes).await
+    run(Process::start_without_keys().await?, routes).await
 }
 
-async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
+async fn run(Process { app, telemetry, .. }: Process, routes: Routes) -> Result<(), Error> {
     RING.install_default()
         .map_err(|_| "the cryptography of tokens was chosen before the start")?;
     let authenticator = Authenticator::new(
@@ -133,18 +134,36 @@ async fn run(app: Arc<App>, routes: Routes) -> Result<(), Error> {
         app,
         authenticator: Arc::new(authenticator),
     };
-    let metrics = Metrics::install(&stage())?;
-    let service = router(vec![routes], &edge)
-        .map_request(name_client)
-        .map_response(move |response| {
-            metrics.flush(request_id(&response));
-            response
-        });
-    lambda_http::run(service).await
+    let router = router(vec![routes], &edge);
+    let serve = |mut request: lambda_http::Request| {
+        let (router, telemetry) = (router.clone(), telemetry.clone());
+        async move {
+            let (span, trace) = telemetry.begin(Work::Request(&route_of(&request)), request.headers());
+            name_client(&mut request);
+            if let Some(trace) = trace {
+                request.extensions_mut().insert(trace);
+            }
+            let response = router.oneshot(request).instrument(span.clone()).await?;
+            telemetry
+                .end(span, response.status(), request_id(&response))
+                .await;
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    };
+    lambda_http::run(service_fn(serve)).await
+}
+
+/// The route as API Gateway names it.
+fn route_of(request: &lambda_http::Request) -> String {
+    let route = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone(),
+        _ => None,
+    };
+    route.unwrap_or_else(|| "none".to_owned())
 }
 
 /// Takes the client's address and the request's id from API Gateway, which no client can write.
-fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
+fn name_client(request: &mut lambda_http::Request) {
     let (address, id) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => {
             (context.http.source_ip.clone(), context.request_id.clone())
@@ -157,17 +176,11 @@ fn name_client(mut request: lambda_http::Request) -> lambda_http::Request {
     if let Some(id) = id {
         Edge::name_request(request.extensions_mut(), id);
     }
-    request
 }
 
 fn request_id<B>(response: &http::Response<B>) -> &str {
     let id = response.headers().get("x-request-id");
     id.and_then(|id| id.to_str().ok()).unwrap_or_default()
-}
-
-/// Tells installations apart in metrics.
-pub(crate) fn stage() -> String {
-    setting("STAGE").unwrap_or_else(|| "none".to_owned())
 }
 
 async fn sdk_config() -> Result<SdkConfig, Error> {
@@ -208,19 +221,6 @@ async fn open_keyring(sdk: &SdkConfig) -> Result<Keyring, Error> {
     clippy::disallowed_methods,
     reason = "the one place where a function reads its environment"
 )]
-fn setting(name: &str) -> Option<String> {
+pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn init_logs() {
-    // A level and not a filter by module: those are regular expressions, and the engine for them is linked and started.
-    let level = setting("LOG_LEVEL").and_then(|level| level.parse().ok());
-    // CloudWatch adds the time.
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_target(false)
-        .without_time()
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
-        .init();
 }
