@@ -108,6 +108,7 @@ impl Otlp {
     pub(crate) fn begin(work: Work<'_>, headers: &HeaderMap) -> (Span, Option<TraceContext>) {
         let (name, kind) = match work {
             Work::Request(route) => (route, "server"),
+            #[cfg(feature = "relay")]
             Work::Batch => ("batch", "consumer"),
         };
         let span = tracing::info_span!(
@@ -333,7 +334,7 @@ mod tests {
         let otlp = exporter(port);
         let _guard = listen(&otlp);
 
-        let (span, _) = Otlp::begin(Work::Batch, &HeaderMap::new());
+        let (span, _) = Otlp::begin(Work::Request("GET /"), &HeaderMap::new());
         drop(span);
         otlp.flush().await;
 
