@@ -11,5 +11,5 @@ mod tokens;
 
 #[cfg(feature = "relay")]
 pub use relay::{EventBridge, Ses, consume};
-pub use start::{Error, Process, serve, serve_without_keys};
+pub use start::{Error, Process, choose_cryptography, serve, serve_without_keys};
 pub use telemetry::Telemetry;

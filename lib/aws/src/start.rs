@@ -123,9 +123,14 @@ pub async fn serve_without_keys(routes: Routes) -> Result<(), Error> {
     run(Process::start_without_keys().await?, routes).await
 }
 
-async fn run(Process { app, telemetry, .. }: Process, routes: Routes) -> Result<(), Error> {
+/// Has tokens signed and verified by ring, which is linked for TLS; once in a process, and before the first token.
+pub fn choose_cryptography() -> Result<(), Error> {
     RING.install_default()
-        .map_err(|_| "the cryptography of tokens was chosen before the start")?;
+        .map_err(|_| "the cryptography of tokens was chosen before the start".into())
+}
+
+async fn run(Process { app, telemetry, .. }: Process, routes: Routes) -> Result<(), Error> {
+    choose_cryptography()?;
     let authenticator = Authenticator::new(
         app.config.issuers.clone(),
         Arc::new(HttpKeys::new(setting(CA_BUNDLE))),

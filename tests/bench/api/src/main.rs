@@ -53,6 +53,7 @@ impl KeySource for KnownKeys {
 async fn main() -> Result<(), Error> {
     let options = read_arguments()?;
     init_logs();
+    tenantry_aws::choose_cryptography()?;
     let recorder = Recorder::default();
     let client = client(&options.endpoint);
     let recorded = Client::from_conf(client.config().to_builder().interceptor(recorder.clone()).build());
