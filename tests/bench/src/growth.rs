@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::clone::{NAME, Prototype};
 use crate::figures::{median, table};
-use crate::installation::{Installation, id_of, new_lead, new_tenant};
+use crate::installation::{Installation, SCRAPE_TOKEN, id_of, new_lead, new_tenant};
 
 /// What is measured.
 pub(crate) struct Options {
@@ -220,6 +220,7 @@ impl Ground {
             | "GET /leads/count" | "GET /tenants" | "GET /tenants/count" => {
                 as_operator("GET", route.trim_start_matches("GET "), None)
             }
+            "GET /metrics" => Installation::request("GET", "/metrics", SCRAPE_TOKEN, None),
             "GET /docs/{file}" => as_operator("GET", "/docs/index.html", None),
             "GET /tenants, 100" => as_operator("GET", "/tenants?limit=100", None),
             "GET /tenants, far page" => {

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tenantry_api::ClientAddress;
-use tenantry_app::{Config, OsEntropy, SystemClock, signature};
+use tenantry_app::{Config, OsEntropy, SystemClock, sha256_hex, signature};
 use tenantry_domain::{Clock as _, Entropy};
 use tenantry_local::{Ingredients, Product, Subject};
 use tower::ServiceExt as _;
@@ -18,6 +18,9 @@ use crate::token::every_permission;
 
 /// The master key of a measured deployment. Not a secret: it guards what lives as long as a measurement.
 pub(crate) const MASTER: [u8; 32] = *b"a bench's key guards nothing ...";
+
+/// Opens `/metrics`.
+pub(crate) const SCRAPE_TOKEN: &str = "scrape";
 
 /// Public routes are not what is limited here.
 pub(crate) const RATE_PER_MINUTE: u32 = 1_000_000;
@@ -44,6 +47,7 @@ impl Installation {
     pub(crate) async fn start() -> Result<Self, Error> {
         let mut config = Config::read(|_| None)?;
         config.public_rate_per_minute = RATE_PER_MINUTE;
+        config.metrics_token_sha256 = Some(sha256_hex(SCRAPE_TOKEN));
         let ingredients = Ingredients {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(KnownMaster(AtomicBool::new(false))),
