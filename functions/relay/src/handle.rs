@@ -561,6 +561,40 @@ mod tests {
         assert_eq!(mail.receivers(), ["ada@acme.com"]);
         relay(&app, &bus, &mail).handle(batch).await;
         assert_eq!(bus.calls().len(), 1);
+        let figures = app.product.edge.app.store.find_figures().await;
+        let figures = figures.expect("the table answers");
+        assert_eq!(
+            figures.get(Tally::LEADS_UNVERIFIED),
+            1,
+            "sent twice, and booked once"
+        );
+    }
+
+    /// Takes everything, and then the table is gone.
+    struct LastBus(Arc<TestApp>);
+
+    impl EventBus for LastBus {
+        fn put<'a>(&'a self, entries: &'a [BusEntry]) -> BoxFuture<'a, Vec<Result<(), Undelivered>>> {
+            self.0.product.table.stop();
+            async move { entries.iter().map(|_| Ok(())).collect() }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_went_out_and_cannot_be_marked_comes_again() {
+        let app = Arc::new(TestApp::start_patient(Duration::from_millis(300), |_| {}).await);
+        app.tenant("acme").await;
+        let batch = batch(&app);
+        let every_place = places(&batch, MessageKind::Event);
+        let relay = Relay::new(
+            Arc::clone(&app.product.edge.app),
+            Arc::new(LastBus(Arc::clone(&app))),
+            Arc::<TestMail>::default(),
+        );
+
+        let response = relay.expect("the templates are whole").handle(batch).await;
+
+        assert_eq!(failed(&response), every_place);
     }
 
     #[tokio::test]

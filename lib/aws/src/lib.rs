@@ -1,4 +1,4 @@
-//! Tenantry's ports on AWS, and how a function starts on Lambda. Named only in the functions' `main.rs`.
+//! Tenantry's ports on AWS, and how a function starts on Lambda. Named only in a `main.rs`.
 
 mod https;
 mod keys;
