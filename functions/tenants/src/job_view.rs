@@ -85,6 +85,8 @@ impl From<Job> for JobView {
             tenant_id: tenant_id.to_string(),
             kind: match kind {
                 JobKind::Provision => "provision",
+                JobKind::Deprovision => "deprovision",
+                JobKind::ChangeTier => "change_tier",
             },
             attempt,
             dialect,

@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Scope};
 use tenantry_app::{Context, new_webhook_secret};
 use tenantry_domain::{
-    Callback, Conflict, Error as DomainError, Event, Id, Job, Kind, Plan, Rule, Subscription, TenantCommand,
-    TenantScope, Text, Transition,
+    Callback, Conflict, EntitledPlan, Entitlement, Error as DomainError, Event, Id, Job, Kind, Rule,
+    TenantCommand, TenantScope, Text, Transition,
 };
 use tenantry_store::{CallbackKey, TenantParts, Transaction};
 use utoipa::ToSchema;
@@ -51,7 +51,7 @@ pub(crate) struct SubscriptionDoc {
 }
 
 /// The subscription as it was read.
-pub(crate) struct SubscriptionBody(Subscription);
+pub(crate) struct SubscriptionBody(Entitlement);
 
 struct PlanBody {
     tier: Option<String>,
@@ -74,7 +74,7 @@ impl FromMembers for SubscriptionBody {
                 Rule::new("too_large", format!("must have at most {MAX_PLAN_BYTES} bytes")),
             );
         }
-        Some(Self(Subscription {
+        Some(Self(Entitlement {
             id: id?,
             subscriber_id: subscriber_id?,
             start_date: start_date?,
@@ -103,8 +103,8 @@ impl PlanBody {
         Value::Object(self.rest.clone()).to_string().len() > MAX_PLAN_BYTES
     }
 
-    fn into_plan(self) -> Option<Plan> {
-        Some(Plan {
+    fn into_plan(self) -> Option<EntitledPlan> {
+        Some(EntitledPlan {
             tier: self.tier?,
             rest: self.rest,
         })
@@ -146,7 +146,7 @@ async fn start(
     operation: &Operation,
     scope: &TenantScope,
     parts: &TenantParts,
-    subscription: Subscription,
+    subscription: Entitlement,
 ) -> Result<Accepted<JobView>, Problem> {
     let context = &operation.context;
     let change = context.change(scope.actor().clone());

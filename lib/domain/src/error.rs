@@ -73,6 +73,16 @@ pub enum Kind {
     Tenant,
     /// A provisioning job.
     Job,
+    /// A person to turn to.
+    Contact,
+    /// What is sold.
+    Plan,
+    /// What a tenant has bought.
+    Subscription,
+    /// What a tenant owes.
+    Invoice,
+    /// A setting of a tenant.
+    TenantConfig,
 }
 
 impl fmt::Display for Kind {
@@ -81,6 +91,11 @@ impl fmt::Display for Kind {
             Self::Lead => "lead",
             Self::Tenant => "tenant",
             Self::Job => "job",
+            Self::Contact => "contact",
+            Self::Plan => "plan",
+            Self::Subscription => "subscription",
+            Self::Invoice => "invoice",
+            Self::TenantConfig => "tenant config",
         })
     }
 }

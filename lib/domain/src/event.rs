@@ -2,7 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    Address, Contact, Domain, Id, Job, Lead, PersonName, Reason, Subscription, Tally, Tenant, TenantKey,
+    Address, Contact, Domain, Entitlement, Id, Job, Lead, PersonName, Reason, Tally, Tenant, TenantKey,
     TenantStatus, Timestamp, Website,
 };
 
@@ -107,8 +107,8 @@ pub enum EventData {
         /// Whom to make the first administrator.
         contacts: Vec<ContactFact>,
         /// What to provision.
-        #[serde(serialize_with = "Subscription::serialize_as_sent")]
-        subscription: Box<Subscription>,
+        #[serde(serialize_with = "Entitlement::serialize_as_sent")]
+        subscription: Box<Entitlement>,
         /// The job to report on.
         job: JobFact,
         /// How to report.

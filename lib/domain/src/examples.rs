@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, json};
 
 use crate::{
-    Actor, Change, Domain, Email, Entropy, Id, Job, Lead, Member, NewLead, NewTenant, Operator, Permission,
-    PersonName, Plan, Subscription, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+    Actor, Change, Domain, Email, EntitledPlan, Entitlement, Entropy, Id, Job, Lead, Member, NewLead,
+    NewTenant, Operator, Permission, PersonName, Tenant, TenantKey, TenantStatus, Text, Timestamp,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -94,12 +94,12 @@ pub(crate) fn tenant(status: TenantStatus) -> Tenant {
     }
 }
 
-pub(crate) fn subscription() -> Subscription {
+pub(crate) fn subscription() -> Entitlement {
     let rest = match json!({ "seats": 5 }) {
         serde_json::Value::Object(rest) => rest,
         _ => Map::new(),
     };
-    Subscription {
+    Entitlement {
         id: Text::parse("sub_1").expect("the example is a text"),
         subscriber_id: None,
         start_date: None,
@@ -107,7 +107,7 @@ pub(crate) fn subscription() -> Subscription {
         status: None,
         plan_id: None,
         invoice_id: None,
-        plan: Plan {
+        plan: EntitledPlan {
             tier: "BASIC".to_owned(),
             rest,
         },

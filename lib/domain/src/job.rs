@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Entropy, Error, Id, Reason, Subscription, Tenant, Timestamp};
+use crate::{Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Timestamp};
 
 /// What a job asks the application plane to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +10,10 @@ use crate::{Conflict, Entropy, Error, Id, Reason, Subscription, Tenant, Timestam
 pub enum JobKind {
     /// Make the tenant's resources.
     Provision,
+    /// Remove them.
+    Deprovision,
+    /// Make them fit another tier.
+    ChangeTier,
 }
 
 /// Where a job stands.
@@ -71,7 +75,7 @@ pub struct Job {
     /// Where it stands.
     pub status: JobStatus,
     /// What the tenant is provisioned for.
-    pub subscription: Subscription,
+    pub subscription: Entitlement,
     /// When an answer is overdue.
     pub deadline: Timestamp,
     /// What happened, oldest first.
@@ -94,7 +98,7 @@ impl Job {
     /// A job that asks for the tenant's resources.
     pub fn provision(
         tenant: &Tenant,
-        subscription: Subscription,
+        subscription: Entitlement,
         life_ms: i64,
         now: Timestamp,
         entropy: &dyn Entropy,

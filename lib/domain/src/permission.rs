@@ -30,6 +30,48 @@ pub enum Permission {
     ProvisionTenant,
     /// Read who did what.
     ViewAuditLog,
+    /// Add a contact to a tenant.
+    CreateContact,
+    /// Change a tenant's contacts.
+    UpdateContact,
+    /// Remove a tenant's contacts.
+    DeleteContact,
+    /// Read a tenant's contacts.
+    ViewContact,
+    /// Make an invoice for a tenant by hand.
+    CreateInvoice,
+    /// Mark an invoice as paid, or change it.
+    UpdateInvoice,
+    /// Cancel an invoice.
+    DeleteInvoice,
+    /// Read and download a tenant's invoices.
+    ViewInvoice,
+    /// Add a plan.
+    CreatePlan,
+    /// Change a plan.
+    UpdatePlan,
+    /// Take a plan out of sale.
+    DeletePlan,
+    /// Read the plans.
+    ViewPlan,
+    /// Subscribe a tenant to a plan.
+    CreateSubscription,
+    /// Change a subscription's plan.
+    UpdateSubscription,
+    /// Cancel a subscription.
+    DeleteSubscription,
+    /// Read a tenant's subscriptions.
+    ViewSubscription,
+    /// Add settings to a tenant.
+    CreateTenantConfig,
+    /// Read a tenant's settings.
+    ViewTenantConfig,
+    /// Change a tenant's settings.
+    UpdateTenantConfig,
+    /// Remove a tenant's settings.
+    DeleteTenantConfig,
+    /// Export everything that is kept of a tenant.
+    ExportTenant,
 }
 
 struct Entry {
@@ -41,7 +83,7 @@ struct Entry {
     allows: &'static str,
 }
 
-const CATALOGUE: [Entry; 9] = [
+const CATALOGUE: [Entry; 30] = [
     Entry {
         permission: Permission::UpdateLead,
         name: "UpdateLead",
@@ -104,6 +146,153 @@ const CATALOGUE: [Entry; 9] = [
         aliases: &[],
         scope: Scope::Tenant,
         allows: "read a tenant's audit trail",
+    },
+    Entry {
+        permission: Permission::CreateContact,
+        name: "CreateContact",
+        aliases: &["10208"],
+        scope: Scope::Tenant,
+        allows: "add contacts to a tenant",
+    },
+    Entry {
+        permission: Permission::UpdateContact,
+        name: "UpdateContact",
+        aliases: &["10209"],
+        scope: Scope::Tenant,
+        allows: "change a tenant's contacts",
+    },
+    Entry {
+        permission: Permission::DeleteContact,
+        name: "DeleteContact",
+        aliases: &["10210"],
+        scope: Scope::Tenant,
+        allows: "remove a tenant's contacts",
+    },
+    Entry {
+        permission: Permission::ViewContact,
+        name: "ViewContact",
+        aliases: &["10211"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's contacts",
+    },
+    Entry {
+        permission: Permission::CreateInvoice,
+        name: "CreateInvoice",
+        aliases: &["10212"],
+        scope: Scope::Platform,
+        allows: "make an invoice for a tenant by hand",
+    },
+    Entry {
+        permission: Permission::UpdateInvoice,
+        name: "UpdateInvoice",
+        aliases: &["10213"],
+        scope: Scope::Platform,
+        allows: "mark an invoice as paid or change what is not issued yet",
+    },
+    Entry {
+        permission: Permission::DeleteInvoice,
+        name: "DeleteInvoice",
+        aliases: &["10214"],
+        scope: Scope::Platform,
+        allows: "cancel an invoice",
+    },
+    Entry {
+        permission: Permission::ViewInvoice,
+        name: "ViewInvoice",
+        aliases: &["10215"],
+        scope: Scope::Tenant,
+        allows: "read and download a tenant's invoices",
+    },
+    Entry {
+        permission: Permission::CreatePlan,
+        name: "CreatePlan",
+        aliases: &["7005"],
+        scope: Scope::Platform,
+        allows: "add plans",
+    },
+    Entry {
+        permission: Permission::UpdatePlan,
+        name: "UpdatePlan",
+        aliases: &["7006"],
+        scope: Scope::Platform,
+        allows: "change plans",
+    },
+    Entry {
+        permission: Permission::DeletePlan,
+        name: "DeletePlan",
+        aliases: &["7007"],
+        scope: Scope::Platform,
+        allows: "take plans out of sale",
+    },
+    Entry {
+        permission: Permission::ViewPlan,
+        name: "ViewPlan",
+        aliases: &["7008"],
+        scope: Scope::Tenant,
+        allows: "read the plans",
+    },
+    Entry {
+        permission: Permission::CreateSubscription,
+        name: "CreateSubscription",
+        aliases: &["7001"],
+        scope: Scope::Tenant,
+        allows: "subscribe a tenant to a plan",
+    },
+    Entry {
+        permission: Permission::UpdateSubscription,
+        name: "UpdateSubscription",
+        aliases: &["7002"],
+        scope: Scope::Tenant,
+        allows: "change a subscription's plan",
+    },
+    Entry {
+        permission: Permission::DeleteSubscription,
+        name: "DeleteSubscription",
+        aliases: &["7003"],
+        scope: Scope::Tenant,
+        allows: "cancel a subscription",
+    },
+    Entry {
+        permission: Permission::ViewSubscription,
+        name: "ViewSubscription",
+        aliases: &["7004"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's subscriptions",
+    },
+    Entry {
+        permission: Permission::CreateTenantConfig,
+        name: "CreateTenantConfig",
+        aliases: &["10220"],
+        scope: Scope::Tenant,
+        allows: "add settings to a tenant",
+    },
+    Entry {
+        permission: Permission::ViewTenantConfig,
+        name: "ViewTenantConfig",
+        aliases: &["10221"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's settings",
+    },
+    Entry {
+        permission: Permission::UpdateTenantConfig,
+        name: "UpdateTenantConfig",
+        aliases: &["10222"],
+        scope: Scope::Tenant,
+        allows: "change a tenant's settings",
+    },
+    Entry {
+        permission: Permission::DeleteTenantConfig,
+        name: "DeleteTenantConfig",
+        aliases: &["10223"],
+        scope: Scope::Tenant,
+        allows: "remove a tenant's settings",
+    },
+    Entry {
+        permission: Permission::ExportTenant,
+        name: "ExportTenant",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "export everything that is kept of a tenant",
     },
 ];
 
@@ -192,6 +381,27 @@ mod tests {
             Permission::ViewTenant => ("ViewTenant", &["10207", "17"], Tenant),
             Permission::ProvisionTenant => ("ProvisionTenant", &["10216"], Tenant),
             Permission::ViewAuditLog => ("ViewAuditLog", &[], Tenant),
+            Permission::CreateContact => ("CreateContact", &["10208"], Tenant),
+            Permission::UpdateContact => ("UpdateContact", &["10209"], Tenant),
+            Permission::DeleteContact => ("DeleteContact", &["10210"], Tenant),
+            Permission::ViewContact => ("ViewContact", &["10211"], Tenant),
+            Permission::CreateInvoice => ("CreateInvoice", &["10212"], Platform),
+            Permission::UpdateInvoice => ("UpdateInvoice", &["10213"], Platform),
+            Permission::DeleteInvoice => ("DeleteInvoice", &["10214"], Platform),
+            Permission::ViewInvoice => ("ViewInvoice", &["10215"], Tenant),
+            Permission::CreatePlan => ("CreatePlan", &["7005"], Platform),
+            Permission::UpdatePlan => ("UpdatePlan", &["7006"], Platform),
+            Permission::DeletePlan => ("DeletePlan", &["7007"], Platform),
+            Permission::ViewPlan => ("ViewPlan", &["7008"], Tenant),
+            Permission::CreateSubscription => ("CreateSubscription", &["7001"], Tenant),
+            Permission::UpdateSubscription => ("UpdateSubscription", &["7002"], Tenant),
+            Permission::DeleteSubscription => ("DeleteSubscription", &["7003"], Tenant),
+            Permission::ViewSubscription => ("ViewSubscription", &["7004"], Tenant),
+            Permission::CreateTenantConfig => ("CreateTenantConfig", &["10220"], Tenant),
+            Permission::ViewTenantConfig => ("ViewTenantConfig", &["10221"], Tenant),
+            Permission::UpdateTenantConfig => ("UpdateTenantConfig", &["10222"], Tenant),
+            Permission::DeleteTenantConfig => ("DeleteTenantConfig", &["10223"], Tenant),
+            Permission::ExportTenant => ("ExportTenant", &[], Tenant),
         }
     }
 
@@ -212,7 +422,7 @@ mod tests {
         let distinct: BTreeSet<Permission> = Permission::all().collect();
 
         // The last one declared has the greatest discriminant, so none is missing before it.
-        assert_eq!(Permission::ViewAuditLog as usize + 1, COUNT);
+        assert_eq!(Permission::ExportTenant as usize + 1, COUNT);
         assert_eq!(distinct.len(), COUNT);
     }
 

@@ -9,9 +9,9 @@ use crate::{Rule, Text};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiers(Vec<String>);
 
-/// The plan of a subscription: its tier, and whatever else the application plane reads.
+/// The plan of an entitlement: its tier, and whatever else the application plane reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct EntitledPlan {
     /// One of the configured tiers.
     pub tier: String,
     /// Passed through to the application plane.
@@ -22,7 +22,7 @@ pub struct Plan {
 /// What a tenant is provisioned for, as the billing side described it (the references' `SubscriptionDTO`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Subscription {
+pub struct Entitlement {
     /// Its id on the billing side.
     pub id: Text<200>,
     /// Who subscribed.
@@ -44,10 +44,10 @@ pub struct Subscription {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invoice_id: Option<Text<200>>,
     /// The plan.
-    pub plan: Plan,
+    pub plan: EntitledPlan,
 }
 
-impl Subscription {
+impl Entitlement {
     /// The subscription as it was sent, with the plan's members beside the tier; only the table keeps them as a text.
     pub(crate) fn serialize_as_sent<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut plan = Map::from_iter([("tier".to_owned(), Value::from(self.plan.tier.as_str()))]);
@@ -152,7 +152,7 @@ mod tests {
         }
 
         let text = serde_json::to_string(&written).expect("a subscription has only plain members");
-        let read: Subscription = serde_json::from_str(&text).expect("what was written can be read");
+        let read: Entitlement = serde_json::from_str(&text).expect("what was written can be read");
 
         assert_eq!(read, written);
         assert_eq!(read.plan.rest.keys().collect::<Vec<_>>(), ["seats", "z", "", "a"]);
