@@ -50,6 +50,7 @@ const STORE: &[(&str, &[&str])] = &[
     ("create_tenant", &[PUT, UPDATE]),
     ("delete_lead", &[DELETE, UPDATE]),
     ("expect_lead", &[CHECK]),
+    ("in_tenant", &[CHECK]),
     ("onboard_lead", &[PUT]),
     ("put_callback_key", &[PUT]),
     ("put_lead_code", &[PUT]),

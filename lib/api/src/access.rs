@@ -21,6 +21,10 @@ pub enum Access {
     Tenant(Permission),
     /// Whoever holds the permission in the tenant that the path names, or the lead that became this tenant.
     TenantOrItsLead(Permission),
+    /// Whoever holds the permission in the tenant that the request names: a member's own if it names none.
+    Account(Permission),
+    /// The same, or the lead that became this tenant.
+    AccountOrItsLead(Permission),
     /// An application plane; the handler checks its signature.
     Signature,
     /// Whoever holds the installation's scrape token; where none is set the route does not exist.
@@ -35,7 +39,9 @@ impl Access {
             | Self::AnyLeadOr(permission)
             | Self::Operator(permission)
             | Self::Tenant(permission)
-            | Self::TenantOrItsLead(permission) => Some(permission),
+            | Self::TenantOrItsLead(permission)
+            | Self::Account(permission)
+            | Self::AccountOrItsLead(permission) => Some(permission),
             Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature | Self::ScrapeToken => None,
         }
     }
@@ -51,6 +57,8 @@ impl Access {
             | Self::Operator(_)
             | Self::Tenant(_)
             | Self::TenantOrItsLead(_)
+            | Self::Account(_)
+            | Self::AccountOrItsLead(_)
             | Self::ScrapeToken => true,
         }
     }
@@ -72,6 +80,19 @@ impl fmt::Display for Access {
                 write!(
                     f,
                     "An operator, or a member of the tenant, with `{name}`; or the lead that became the tenant."
+                )
+            }
+            Self::Account(_) => {
+                write!(
+                    f,
+                    "An operator with `{name}`, who names the tenant, or a member of the tenant with it."
+                )
+            }
+            Self::AccountOrItsLead(_) => {
+                write!(
+                    f,
+                    "An operator with `{name}`, who names the tenant, or a member of the tenant with it; or the lead that \
+                     became the tenant, which names it."
                 )
             }
             Self::ScrapeToken => f.write_str("The scrape token of the installation, as bearer token."),

@@ -248,7 +248,7 @@ impl Members<'_> {
     }
 }
 
-fn read_object<T: FromMembers>(
+pub(crate) fn read_object<T: FromMembers>(
     pointer: String,
     value: Value,
     config: &Config,
@@ -277,28 +277,7 @@ impl<T: FromMembers + Send> FromRequest<Edge> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, edge: &Edge) -> Result<Self, Problem> {
-        let content_type = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        if !content_type.is_some_and(is_json) {
-            let detail = "the body must be sent as content-type application/json";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                detail,
-            ));
-        }
-        let bytes = read_bytes(request).await?;
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Problem::malformed(
-                "malformed_json",
-                "the body is empty; a JSON object is expected",
-            ));
-        }
-        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::malformed("malformed_json", format!("the body is not JSON: {error}"))
-        })?;
+        let value = read_json(request).await?;
         Ok(Self(
             Members::read(value, &edge.app.config).map_err(DomainError::Invalid)?,
         ))
@@ -311,6 +290,31 @@ impl FromRequest<Edge> for RawBody {
     async fn from_request(request: Request, _: &Edge) -> Result<Self, Problem> {
         read_bytes(request).await.map(Self)
     }
+}
+
+/// A body that says that it is JSON, and is.
+pub(crate) async fn read_json(request: Request) -> Result<Value, Problem> {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_json) {
+        let detail = "the body must be sent as content-type application/json";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        ));
+    }
+    let bytes = read_bytes(request).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Problem::malformed(
+            "malformed_json",
+            "the body is empty; a JSON object is expected",
+        ));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::malformed("malformed_json", format!("the body is not JSON: {error}")))
 }
 
 pub(crate) async fn read_bytes(request: Request) -> Result<Vec<u8>, Problem> {

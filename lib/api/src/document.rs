@@ -68,7 +68,9 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
         | Access::AnyLeadOr(_)
         | Access::Operator(_)
         | Access::Tenant(_)
-        | Access::TenantOrItsLead(_) => vec![SecurityRequirement::new("bearer", [""; 0])],
+        | Access::TenantOrItsLead(_)
+        | Access::Account(_)
+        | Access::AccountOrItsLead(_) => vec![SecurityRequirement::new("bearer", [""; 0])],
     });
     let header = match (method, access) {
         (_, Access::Signature | Access::LeadCode) => None,

@@ -12,7 +12,7 @@ use crate::body::read_bytes;
 use crate::edge::RequestId;
 use crate::path::param;
 use crate::routes::QueryMembers;
-use crate::{Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem, TenantId, caller};
+use crate::{Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem, TenantId, account, caller};
 
 /// What the guard of a route knows about it.
 #[derive(Clone)]
@@ -61,6 +61,7 @@ async fn admit(edge: &Edge, rules: &Rules, request: Request) -> Result<(Request,
         context: context.clone(),
         caller,
         client,
+        access: rules.access,
         scope,
         if_match,
     };
@@ -161,6 +162,16 @@ async fn authorize(
                 None => Ok(Some(caller.scope(tenant, permission)?)),
             }
         }
+        Access::Account(permission) => {
+            caller.require_permission(permission)?;
+            account::scope_of_request(parts, edge, caller, access).await
+        }
+        Access::AccountOrItsLead(permission) => {
+            if !matches!(caller, Caller::Lead(_)) {
+                caller.require_permission(permission)?;
+            }
+            account::scope_of_request(parts, edge, caller, access).await
+        }
     }
 }
 
@@ -212,7 +223,9 @@ async fn idempotency(
     };
     let body = std::mem::replace(request.body_mut(), AxumBody::empty());
     let bytes = read_bytes(Request::new(body)).await?;
-    let head = format!("{} {}\n", request.method(), request.uri().path());
+    // With the query: on some routes it is what names the tenant.
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let head = format!("{} {target}\n", request.method());
     let fingerprint = sha256_hex([head.as_bytes(), &bytes].concat());
     *request.body_mut() = AxumBody::from(bytes);
     // Nobody is told apart from nobody by the address, so that strangers' keys do not meet.

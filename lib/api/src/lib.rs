@@ -3,6 +3,7 @@
 //! The only crate that knows status codes. It must not know Lambda, nor what any endpoint is for.
 
 mod access;
+mod account;
 mod body;
 mod caller;
 mod document;
@@ -18,6 +19,7 @@ mod routes;
 pub mod view;
 
 pub use access::Access;
+pub use account::{AccountBody, TenantQuery};
 pub use body::{Body, FromMembers, MAX_BODY_BYTES, Members, RawBody};
 pub use caller::{Authenticator, BearerToken, KeyFetch, KeySource};
 pub use document::openapi;

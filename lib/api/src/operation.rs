@@ -5,7 +5,7 @@ use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
 use tenantry_store::Transaction;
 
 use crate::reply::etag;
-use crate::{ClientAddress, Edge, Problem, Reply};
+use crate::{Access, ClientAddress, Edge, Problem, Reply};
 
 /// One request that was let through: what it works with and who sent it. The guard makes it.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Operation {
     pub caller: Caller,
     /// From which address, as the edge saw it.
     pub client: ClientAddress,
+    pub(crate) access: Access,
     pub(crate) scope: Option<TenantScope>,
     pub(crate) if_match: Option<String>,
 }
@@ -67,7 +68,7 @@ impl FromRequestParts<Edge> for Operation {
     }
 }
 
-/// Proof that the caller may act in the tenant of the path; the guard of a tenant route makes it.
+/// Proof that the caller may act in the tenant that the path or the query names; the guard makes it.
 impl FromRequestParts<Edge> for Scope {
     type Rejection = Problem;
 

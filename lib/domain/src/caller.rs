@@ -156,6 +156,16 @@ impl TenantScope {
         matches!(self.actor, Actor::Member(_))
     }
 
+    /// Whether the acting caller belongs to this tenant, as its member or as the lead that became it.
+    pub fn is_bound(&self) -> bool {
+        self.is_member() || self.lead_id.is_some()
+    }
+
+    /// The lead that must have become the tenant, if the scope is a lead's.
+    pub fn lead_id(&self) -> Option<Id<Lead>> {
+        self.lead_id
+    }
+
     /// Whether the tenant that was found is one that this scope covers: a lead's own, for leads.
     pub fn covers(&self, tenant: &Tenant) -> bool {
         tenant.id == self.tenant_id && self.lead_id.is_none_or(|lead| tenant.lead_id == Some(lead))

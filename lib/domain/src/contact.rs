@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Email, Entropy, Id, PersonName, Tenant, Timestamp};
+use crate::{Change, Email, Entropy, Id, PersonName, Rule, Tenant, Timestamp};
 
 /// What a contact is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,26 @@ pub struct Contact {
     pub modified_at: Timestamp,
     /// Counts the changes, from 1.
     pub version: u64,
+}
+
+impl ContactKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Admin, Self::Billing, Self::Other];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Billing => "billing",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the name on the wire.
+    pub fn parse(text: &str) -> Result<Self, Rule> {
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == text);
+        found.ok_or_else(|| Rule::new("unknown_type", "must be one of admin, billing, other"))
+    }
 }
 
 impl Contact {

@@ -1,14 +1,17 @@
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
 use tenantry_domain::{
     Conflict, Contact, Error as DomainError, Id, Job, Kind, Lead, Resource, Tenant, TenantKey, TenantScope,
     TenantStatus, Timestamp,
 };
 
+use crate::call::Item;
 use crate::entity::{Entity, Versioned, text_of};
 use crate::key::{self, Key, Keys, LAST, LIST_SHARDS, RESOURCE_PREFIX, TENANT_PREFIX, Unique};
 use crate::lead::{LeadOfTenant, time_range};
 use crate::page::List;
 use crate::table::{GSI1, GSI2};
+use crate::transaction::Refusal;
 use crate::{CallbackKey, Error, Order, Page, PageRequest, Store, Transaction};
 
 /// Which tenants are listed.
@@ -115,6 +118,30 @@ impl Transaction {
         self
     }
 
+    /// Goes on only while the tenant exists, is within the scope, and may be written to by who acts: first of all steps, so
+    /// that it speaks first. A transaction that changes the tenant itself states its own condition instead.
+    pub fn in_tenant(&mut self, scope: &TenantScope) -> &mut Self {
+        let mut condition = "attribute_exists(pk)".to_owned();
+        let mut check = ConditionCheck::builder()
+            .set_key(Some(key::tenant(scope.tenant_id()).to_item()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if scope.is_bound() {
+            condition.push_str(" AND NOT #status IN (:suspended, :inactive)");
+            let text = |status: TenantStatus| AttributeValue::S(status.name().to_owned());
+            check = check
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":suspended", text(TenantStatus::Suspended))
+                .expression_attribute_values(":inactive", text(TenantStatus::Inactive));
+        }
+        if let Some(lead) = scope.lead_id() {
+            condition.push_str(" AND leadId = :lead");
+            check = check.expression_attribute_values(":lead", AttributeValue::S(lead.to_string()));
+        }
+        let scope = scope.clone();
+        let refusal = Refusal::Told(Box::new(move |item| why_not_in(&scope, item)));
+        self.check(check.condition_expression(condition), refusal)
+    }
+
     /// Puts a resource of the tenant, over an earlier report of the same one.
     pub fn put_resource(&mut self, scope: &TenantScope, resource: &Resource) -> &mut Self {
         debug_assert_eq!(
@@ -123,6 +150,23 @@ impl Transaction {
             "a resource of another tenant"
         );
         self.add(resource)
+    }
+}
+
+/// Why the tenant that is there, if one is, may not be written to within the scope.
+fn why_not_in(scope: &TenantScope, item: Option<&Item>) -> DomainError {
+    let id = scope.tenant_id();
+    let lead = item.and_then(|item| text_of(item, "leadId"));
+    let is_covered = scope.lead_id().is_none_or(|own| lead == Some(&*own.to_string()));
+    let status = item.and_then(|item| text_of(item, "status"));
+    match status.and_then(|name| TenantStatus::parse(name).ok()) {
+        Some(TenantStatus::Suspended) if is_covered => Conflict::TenantSuspended(id.to_string()).into(),
+        Some(from) if is_covered => Conflict::InvalidTransition {
+            from,
+            command: "changed",
+        }
+        .into(),
+        _ => DomainError::not_found(Kind::Tenant, id),
     }
 }
 

@@ -33,6 +33,8 @@ struct Step {
 pub(crate) enum Refusal {
     /// The condition means this.
     Means(DomainError),
+    /// The item that is there, if one is, says what the condition means.
+    Told(Reading),
     /// The condition means that the request was carried out before.
     Repeated { fingerprint: String },
     /// The condition means that somebody else has made the change first.
@@ -40,6 +42,9 @@ pub(crate) enum Refusal {
     /// There is no condition that can fail.
     Never,
 }
+
+/// What an item in the way says.
+pub(crate) type Reading = Box<dyn FnOnce(Option<&Item>) -> DomainError + Send>;
 
 impl From<DomainError> for Refusal {
     fn from(error: DomainError) -> Self {
@@ -267,11 +272,12 @@ impl Transaction {
         )
     }
 
-    fn check(
+    pub(crate) fn check(
         &mut self,
         check: aws_sdk_dynamodb::types::builders::ConditionCheckBuilder,
-        refusal: Refusal,
+        refusal: impl Into<Refusal>,
     ) -> &mut Self {
+        let refusal = refusal.into();
         self.push(
             |table| {
                 Ok(TransactWriteItem::builder()
@@ -404,6 +410,7 @@ fn refusal_of(
         .find(|(reason, _)| reason.code() == Some(CONDITION))?;
     Some(match refusal {
         Refusal::Means(error) => Error::Refused(error),
+        Refusal::Told(read) => Error::Refused(read(reason.item().filter(|item| !item.is_empty()))),
         Refusal::Repeated { fingerprint } => repeated(reason.item(), &fingerprint),
         Refusal::Overtaken => Error::Overtaken,
         Refusal::Never => return None,
