@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{JobStatus, TenantStatus};
+use crate::{InvoiceStatus, JobStatus, SubscriptionStatus, TenantStatus};
 
 /// What a value breaks: a stable code and a sentence, before it is known where the value stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -144,6 +144,33 @@ pub enum Conflict {
     /// The tenant may not be changed by its members now.
     #[error("tenant `{0}` is suspended")]
     TenantSuspended(String),
+    /// The plan is out of sale.
+    #[error("plan `{0}` is archived")]
+    PlanArchived(String),
+    /// The tenant has a subscription that is used or will be.
+    #[error("tenant `{tenant}` has subscription `{subscription}`; change or cancel that one")]
+    SubscriptionExists {
+        /// The tenant.
+        tenant: String,
+        /// What it has.
+        subscription: String,
+    },
+    /// The subscription is over.
+    #[error("subscription `{id}` has ended as {status}")]
+    SubscriptionEnded {
+        /// The subscription.
+        id: String,
+        /// How it ended.
+        status: SubscriptionStatus,
+    },
+    /// The invoice was paid or cancelled.
+    #[error("invoice `{id}` is {status}")]
+    InvoiceClosed {
+        /// The invoice.
+        id: String,
+        /// What became of it.
+        status: InvoiceStatus,
+    },
     /// A request with this idempotency key is being carried out.
     #[error("a request with this Idempotency-Key is in progress")]
     IdempotencyInProgress,
@@ -161,6 +188,10 @@ impl Conflict {
             Self::JobClosed { .. } => "job_closed",
             Self::ModifiedConcurrently { .. } => "modified_concurrently",
             Self::TenantSuspended(_) => "tenant_suspended",
+            Self::PlanArchived(_) => "plan_archived",
+            Self::SubscriptionExists { .. } => "subscription_exists",
+            Self::SubscriptionEnded { .. } => "subscription_ended",
+            Self::InvoiceClosed { .. } => "invoice_closed",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }

@@ -1,6 +1,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
+use crate::billing_event::{InvoiceFact, PlanFact, SubscriptionFact};
 use crate::{
     Address, Contact, Domain, Entitlement, Id, Job, Lead, PersonName, Reason, Tally, Tenant, TenantKey,
     TenantStatus, Timestamp, Website,
@@ -113,6 +114,21 @@ pub enum EventData {
         job: JobFact,
         /// How to report.
         callback: Callback,
+    },
+    /// `plan.*`
+    Plan {
+        /// The plan after it.
+        plan: Box<PlanFact>,
+    },
+    /// `subscription.*`
+    Subscription {
+        /// The subscription after it.
+        subscription: Box<SubscriptionFact>,
+    },
+    /// `invoice.*`
+    Invoice {
+        /// The invoice after it.
+        invoice: Box<InvoiceFact>,
     },
 }
 

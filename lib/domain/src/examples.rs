@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, json};
 
 use crate::{
-    Actor, Change, Domain, Email, EntitledPlan, Entitlement, Entropy, Id, Job, Lead, Member, NewLead,
-    NewTenant, Operator, Permission, PersonName, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+    Actor, BillingInterval, Change, Currency, Deployment, Domain, Email, EntitledPlan, Entitlement, Entropy,
+    Id, Job, Lead, Limits, Member, Money, NewLead, NewTenant, Operator, Permission, PersonName, Plan,
+    PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -131,4 +132,21 @@ pub(crate) fn member(tenant_id: Id<Tenant>, permissions: impl IntoIterator<Item 
         membership_id: id(4),
         permissions: permissions.into_iter().collect(),
     }
+}
+
+/// 49.00 EUR a month.
+pub(crate) fn plan() -> Plan {
+    let currency = Currency::parse("EUR").expect("the example is a currency");
+    let terms = PlanTerms {
+        name: name("Basic"),
+        description: None,
+        tier: "BASIC".to_owned(),
+        deployment: Deployment::Pooled,
+        price: Money::new(4900, currency).expect("the example is an amount"),
+        billing_interval: BillingInterval::Month,
+        limits: Limits::from([("seats".to_owned(), 5)]),
+        self_service: true,
+        application_plane: None,
+    };
+    Plan::offer(terms, &change(), &Constant(5))
 }
