@@ -136,6 +136,13 @@ const POLICY: &[Row] = &[
         'T',
         'T',
     ),
+    row(
+        "GET /tenants/{id}/audit/verify",
+        Some(ViewAuditLog),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
     // Application planes.
     row("POST /webhook", None, "TTTTTTTTTT+", 'T', 'Q'),
 ];

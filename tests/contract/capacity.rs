@@ -21,6 +21,8 @@ async fn what_each_endpoint_costs() {
             (_, "GET /leads" | "GET /tenants") => LIST_CALLS,
             // The figures, and beside it the list of what is undelivered, in its four shards.
             (_, "GET /metrics") => 1 + LIST_CALLS,
+            // The trail's head first, then entries up to it.
+            (_, "GET /tenants/{id}/audit/verify") => 2,
             ("GET", _) => 1,
             _ => 2,
         };

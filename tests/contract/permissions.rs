@@ -112,6 +112,7 @@ fn listened_to(app: &mut TestApp) -> (Ear, Arc<App>) {
     let settings = Settings {
         table: TABLE.to_owned(),
         cursor_key: keyring.cursor_key(),
+        audit_keys: keyring.audit_keys(),
         entropy: Arc::clone(&theirs.entropy),
         patience: Duration::from_secs(20),
     };

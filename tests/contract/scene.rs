@@ -104,7 +104,8 @@ impl Scene {
             | "GET /tenants/{id}/jobs"
             | "GET /tenants/{id}/jobs/{jobId}"
             | "GET /tenants/{id}/resources"
-            | "GET /tenants/{id}/audit" => None,
+            | "GET /tenants/{id}/audit"
+            | "GET /tenants/{id}/audit/verify" => None,
             "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
             "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
             "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),

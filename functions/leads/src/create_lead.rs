@@ -99,7 +99,7 @@ pub(crate) async fn create_lead(
         )
         .create_lead(&lead)
         .put_lead_code(&code)
-        .audit(lead.id, &context.audit("lead.created", &change))
+        .audit_lead(lead.id, &context.audit("lead.created", &change))
         .send(&context.event(&event))
         .send(&mail);
     let location = format!("/leads/{}", lead.id);

@@ -26,7 +26,7 @@ pub(crate) async fn delete_lead(operation: Operation, Path(id): Path<LeadId>) ->
     let mut transaction = Transaction::new();
     transaction
         .delete_lead(&lead, operation.lost_race(Kind::Lead, id))
-        .audit(id, &context.audit("lead.erased", &change))
+        .audit_lead(id, &context.audit("lead.erased", &change))
         .send(&context.event(&event));
     if lead.is_verified() {
         transaction.release(&Unique::LeadEmail(&lead.email), &id.to_string());

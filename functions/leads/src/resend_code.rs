@@ -40,7 +40,7 @@ pub(crate) async fn resend_code(
         transaction
             .expect_lead(&lead)
             .put_lead_code(&code)
-            .audit(lead.id, &context.audit("lead.code_sent", &change))
+            .audit_lead(lead.id, &context.audit("lead.code_sent", &change))
             .send(&mail);
     }
     let body = CodeSent {

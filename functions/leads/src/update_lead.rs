@@ -76,7 +76,7 @@ pub(crate) async fn update_lead(
     let mut transaction = Transaction::new();
     transaction
         .replace_lead_or(&lead, &corrected, operation.lost_race(Kind::Lead, id))
-        .audit(id, &context.audit("lead.updated", &change))
+        .audit_lead(id, &context.audit("lead.updated", &change))
         .send(&context.event(&event));
     context.store.commit(transaction).await?;
     Ok(Found(corrected.into()))

@@ -52,7 +52,7 @@ pub(crate) async fn verify_lead(
             Conflict::LeadAlreadyVerified,
         )
         .replace_lead(&lead, &verified)
-        .audit(id, &context.audit("lead.verified", &change));
+        .audit_lead(id, &context.audit("lead.verified", &change));
     if !lead.is_verified() {
         let event = Event::of_lead(
             "lead.verified",

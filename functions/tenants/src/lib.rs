@@ -14,6 +14,7 @@ mod list_resources;
 mod list_tenants;
 mod provision_tenant;
 mod update_tenant;
+mod verify_audit;
 #[cfg(test)]
 mod walk;
 
@@ -56,6 +57,7 @@ pub fn routes() -> Routes {
             routes!(list_resources::list_resources),
         )
         .add(Access::Tenant(ViewAuditLog), routes!(list_audit::list_audit))
+        .add(Access::Tenant(ViewAuditLog), routes!(verify_audit::verify_audit))
         .schema::<TenantView>()
         .schema::<AddressView>()
         .schema::<ContactView>()
@@ -63,6 +65,8 @@ pub fn routes() -> Routes {
         .schema::<ResourceView>()
         .schema::<job_view::JobView>()
         .schema::<list_audit::AuditEntryView>()
+        .schema::<verify_audit::AuditVerificationView>()
+        .schema::<verify_audit::FaultView>()
         .schema::<check_tenant_key::KeyCheck>()
         .schema::<count_tenants::TenantCount>()
 }

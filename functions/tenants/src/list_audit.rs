@@ -2,6 +2,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope};
 use tenantry_domain::AuditEntry;
+use tenantry_store::ChainedEntry;
 use utoipa::ToSchema;
 
 use crate::known_tenant::check_known;
@@ -14,6 +15,8 @@ pub(crate) struct AuditEntryView {
     /// Its id.
     #[schema(format = "uuid")]
     id: String,
+    /// Counts the tenant's entries, from 1.
+    sequence: u64,
     /// What was done.
     #[schema(example = "tenant.created")]
     action: String,
@@ -32,6 +35,9 @@ pub(crate) struct AuditEntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     after: Option<Value>,
+    /// Proves this entry and all before it: `GET /tenants/{id}/audit/verify` checks it. Whoever keeps the last one knows later
+    /// that nothing before it was changed.
+    seal: String,
 }
 
 /// List who did what to a tenant.
@@ -47,8 +53,13 @@ pub(crate) async fn list_audit(
     Ok(Paged(entries.map(AuditEntryView::from)))
 }
 
-impl From<AuditEntry> for AuditEntryView {
-    fn from(entry: AuditEntry) -> Self {
+impl From<ChainedEntry> for AuditEntryView {
+    fn from(chained: ChainedEntry) -> Self {
+        let ChainedEntry {
+            entry,
+            sequence,
+            seal,
+        } = chained;
         let AuditEntry {
             id,
             action,
@@ -60,12 +71,14 @@ impl From<AuditEntry> for AuditEntryView {
         } = entry;
         Self {
             id: id.to_string(),
+            sequence,
             action,
             actor: actor.to_string(),
             at: at.to_string(),
             request_id,
             before,
             after,
+            seal,
         }
     }
 }

@@ -179,7 +179,7 @@ async fn start(
     transaction
         .replace_tenant(scope, &parts.tenant, &tenant, conflict.into())
         .create_job(scope, &job, &callback_key)
-        .audit(tenant.id, &entry)
+        .audit(&parts.trail, &entry)
         .send(&context.sealed_event(&event));
     operation.finish(transaction, accepted(job)).await
 }

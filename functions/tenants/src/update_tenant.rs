@@ -64,9 +64,9 @@ pub(crate) async fn update_tenant(
     let context = &operation.context;
     let id = scope.tenant_id();
     operation.about_tenant(id);
-    let tenant = context
+    let (tenant, trail) = context
         .store
-        .find_tenant(&scope)
+        .find_tenant_to_change(&scope)
         .await?
         .ok_or_else(|| DomainError::not_found(Kind::Tenant, id))?;
     operation.check_version(Kind::Tenant, id, tenant.version)?;
@@ -86,7 +86,7 @@ pub(crate) async fn update_tenant(
     let mut transaction = Transaction::new();
     transaction
         .replace_tenant(&scope, &tenant, &changed, operation.lost_race(Kind::Tenant, id))
-        .audit(id, &entry)
+        .audit(&trail, &entry)
         .send(&context.event(&event));
     context.store.commit(transaction).await?;
     Ok(Found(changed.into()))

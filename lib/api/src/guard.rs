@@ -12,7 +12,9 @@ use crate::body::read_bytes;
 use crate::edge::RequestId;
 use crate::path::param;
 use crate::routes::QueryMembers;
-use crate::{Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem, TenantId, account, caller};
+use crate::{
+    Access, BearerToken, ClientAddress, Edge, LeadId, Operation, Problem, TenantId, account, caller,
+};
 
 /// What the guard of a route knows about it.
 #[derive(Clone)]
@@ -224,7 +226,10 @@ async fn idempotency(
     let body = std::mem::replace(request.body_mut(), AxumBody::empty());
     let bytes = read_bytes(Request::new(body)).await?;
     // With the query: on some routes it is what names the tenant.
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     let head = format!("{} {target}\n", request.method());
     let fingerprint = sha256_hex([head.as_bytes(), &bytes].concat());
     *request.body_mut() = AxumBody::from(bytes);

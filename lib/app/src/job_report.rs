@@ -73,7 +73,7 @@ pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -
         .replace_job(&scope, &closed)
         .replace_tenant(&scope, tenant, &after, conflict.into())
         .put_callback_key(&scope, &spent(callback_key, context))
-        .audit(tenant.id, &entry)
+        .audit(&parts.trail, &entry)
         .send(&context.event(&event));
     for resource in &resources {
         transaction.put_resource(&scope, resource);

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::Sha256;
 use tenantry_domain::Entropy;
-use tenantry_store::CursorKey;
+use tenantry_store::{AuditKeys, CursorKey};
 use thiserror::Error;
 
 const NONCE_LEN: usize = 24;
@@ -121,6 +121,13 @@ impl Keyring {
             self.derive(&self.current, "cursor")
                 .expect("the current key exists"),
         )
+    }
+
+    /// Seal audit entries.
+    pub fn audit_keys(&self) -> AuditKeys {
+        let keys = self.masters.keys();
+        let keys = keys.filter_map(|id| Some((id.clone(), self.derive(id, "audit")?)));
+        AuditKeys::new(self.current.clone(), keys.collect())
     }
 
     /// The id and bytes of the key that signs lead tokens now.

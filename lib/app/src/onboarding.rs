@@ -1,7 +1,7 @@
 use tenantry_domain::{
     Change, Contact, ContactKind, Email, Error, Event, Lead, NewTenant, PersonName, Tenant, Transition,
 };
-use tenantry_store::Transaction;
+use tenantry_store::{Trail, Transaction};
 
 use crate::Context;
 
@@ -40,7 +40,7 @@ pub fn found_tenant(
     );
     transaction
         .create_tenant(&tenant, &contact)
-        .audit(tenant.id, &entry)
+        .audit(&Trail::begin(tenant.id), &entry)
         .send(&context.event(&event));
     Ok(Onboarded { tenant, contact })
 }

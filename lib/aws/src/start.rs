@@ -93,6 +93,7 @@ impl Table {
         let settings = Settings {
             table: self.name.clone(),
             cursor_key: keyring.cursor_key(),
+            audit_keys: keyring.audit_keys(),
             entropy: Arc::new(OsEntropy),
             patience: PATIENCE,
         };

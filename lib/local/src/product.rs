@@ -77,6 +77,7 @@ impl Product {
         let settings = Settings {
             table: TABLE.to_owned(),
             cursor_key: keyring.cursor_key(),
+            audit_keys: keyring.audit_keys(),
             entropy: Arc::clone(&entropy),
             patience,
         };

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::entity::Entity;
 use crate::key::Key;
 use crate::meter::Side;
-use crate::{CursorKey, Error, Meter};
+use crate::{AuditKeys, CursorKey, Error, Meter};
 
 /// An item as `DynamoDB` has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub table: String,
     /// Signs cursors.
     pub cursor_key: CursorKey,
+    /// Seal audit entries.
+    pub audit_keys: AuditKeys,
     /// For retry jitter and request tokens.
     pub entropy: Arc<dyn Entropy>,
     /// How long the calls of one request may take together, retries included.
@@ -45,7 +47,7 @@ pub(crate) struct Shared {
 }
 
 /// The longest pause before the first retry; it doubles from there.
-const FIRST_PAUSE_MS: u64 = 25;
+pub(crate) const FIRST_PAUSE_MS: u64 = 25;
 /// No pause is longer.
 const LONGEST_PAUSE_MS: u64 = 1_000;
 
@@ -155,7 +157,7 @@ impl Store {
         }
     }
 
-    fn random_below(&self, limit: u64) -> u64 {
+    pub(crate) fn random_below(&self, limit: u64) -> u64 {
         let mut bytes = [0; 8];
         self.shared.settings.entropy.fill(&mut bytes);
         u64::from_le_bytes(bytes) % limit.max(1)

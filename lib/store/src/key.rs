@@ -21,6 +21,8 @@ pub(crate) const TENANT_PREFIX: &str = "TENANT";
 pub(crate) const JOB_PREFIX: &str = "TENANT#JOB#";
 /// Begins the sort key of a tenant's resources.
 pub(crate) const RESOURCE_PREFIX: &str = "TENANT#RESOURCE#";
+/// The head of a tenant's audit trail: right behind the tenant, so that both are read by one short Query.
+const TRAIL: &str = "TENANT#AUDIT";
 /// Behind every id in text order.
 pub(crate) const LAST: &str = "~";
 
@@ -97,6 +99,10 @@ pub(crate) fn tenants_in(status: TenantStatus, shard: u8) -> String {
     format!("TENANTS#{}#{shard}", status.name())
 }
 
+pub(crate) fn trail(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), TRAIL)
+}
+
 pub(crate) fn callback_key(tenant: Id<Tenant>, job: Id<Job>) -> Key {
     Key::new(format!("TENANT#{tenant}"), format!("TENANT#CALLBACK#{job}"))
 }
@@ -143,6 +149,15 @@ pub(crate) fn by_time<T>(created_at: Timestamp, id: Id<T>) -> String {
 
 pub(crate) fn audit(subject: &str, at: Timestamp, id: Id<AuditEntry>) -> Key {
     Key::new(audit_of(subject), by_time(at, id))
+}
+
+/// The place of an entry in a tenant's chain, with as many digits as no chain will outgrow.
+pub(crate) fn audit_place(sequence: u64) -> String {
+    format!("{sequence:012}")
+}
+
+pub(crate) fn chained_audit(subject: &str, sequence: u64) -> Key {
+    Key::new(audit_of(subject), audit_place(sequence))
 }
 
 /// The whole trail of a lead or tenant: DynamoDB splits a partition key that grows large by its sort keys.

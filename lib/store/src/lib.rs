@@ -20,6 +20,7 @@ mod page;
 mod rate;
 pub mod table;
 mod tenant;
+mod trail;
 mod transaction;
 
 pub use call::{Settings, Store};
@@ -35,4 +36,5 @@ pub use outbox::{MessageKind, OutboxMessage};
 pub use page::{Order, Page, PageRequest};
 pub use rate::Rate;
 pub use tenant::{TenantFilter, TenantParts};
+pub use trail::{AuditKeys, ChainCheck, ChainedEntry, Fault, Trail};
 pub use transaction::Transaction;

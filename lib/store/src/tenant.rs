@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
 use tenantry_domain::{
@@ -12,7 +14,7 @@ use crate::lead::{LeadOfTenant, time_range};
 use crate::page::List;
 use crate::table::{GSI1, GSI2};
 use crate::transaction::Refusal;
-use crate::{CallbackKey, Error, Order, Page, PageRequest, Store, Transaction};
+use crate::{CallbackKey, Error, Order, Page, PageRequest, Store, Trail, Transaction};
 
 /// Which tenants are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct TenantParts {
     pub contacts: Vec<Contact>,
     /// What provisioning made for it.
     pub resources: Vec<Resource>,
+    /// Where its audit trail stands.
+    pub trail: Trail,
     /// Its jobs, oldest first.
     pub jobs: Vec<Job>,
     /// The keys with which reports on its jobs are signed.
@@ -138,7 +142,7 @@ impl Transaction {
             check = check.expression_attribute_values(":lead", AttributeValue::S(lead.to_string()));
         }
         let scope = scope.clone();
-        let refusal = Refusal::Told(Box::new(move |item| why_not_in(&scope, item)));
+        let refusal = Refusal::Told(Arc::new(move |item| why_not_in(&scope, item)));
         self.check(check.condition_expression(condition), refusal)
     }
 
@@ -205,12 +209,13 @@ impl Store {
         let items = self
             .query(None, &partition, &range, None, Order::Ascending, None, true)
             .await?;
-        let mut tenant = None;
+        let (mut tenant, mut trail) = (None, Trail::begin(scope.tenant_id()));
         let (mut lead, mut contacts, mut resources) = (None, Vec::new(), Vec::new());
         let (mut jobs, mut callback_keys) = (Vec::new(), Vec::new());
         for item in items {
             match text_of(&item, "type") {
                 Some(Tenant::TYPE) => tenant = Some(Tenant::from_item(item)?),
+                Some(Trail::TYPE) => trail = Trail::from_item(item)?,
                 Some(LeadOfTenant::TYPE) => lead = Some(LeadOfTenant::from_item(item)?.lead),
                 Some(Contact::TYPE) => contacts.push(Contact::from_item(item)?),
                 Some(Resource::TYPE) => resources.push(Resource::from_item(item)?),
@@ -225,6 +230,7 @@ impl Store {
             lead,
             contacts,
             resources,
+            trail,
             jobs,
             callback_keys,
         }))

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -5,14 +8,16 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use tenantry_domain::{AuditEntry, Error as DomainError, Timestamp};
+use tenantry_domain::{Actor, AuditEntry, Error as DomainError, Id, Lead, TenantScope, Timestamp};
+use tokio::time::sleep;
 
-use crate::call::{Failure, Item, Retryable};
+use crate::audit::AuditLine;
+use crate::call::{FIRST_PAUSE_MS, Failure, Item, Retryable};
 use crate::entity::{Entity, Versioned};
 use crate::idempotency::IdempotencyRecord;
 use crate::key::{self, Key};
 use crate::meter::Side;
-use crate::{Error, OutboxMessage, Rate, Store, Unique};
+use crate::{AuditKeys, Error, OutboxMessage, Rate, Store, Trail, Unique};
 
 /// `DynamoDB` takes no more actions in one transaction.
 pub(crate) const MAX_STEPS: usize = 100;
@@ -23,13 +28,22 @@ pub(crate) const MAX_STEPS: usize = 100;
 pub struct Transaction {
     steps: Vec<Step>,
     failure: Option<Error>,
+    chains: Vec<Chain>,
 }
 
+/// Audit entries that are chained when the transaction is committed.
+struct Chain {
+    trail: Trail,
+    entries: Vec<AuditEntry>,
+}
+
+#[derive(Clone)]
 struct Step {
     action: TransactWriteItem,
     refusal: Refusal,
 }
 
+#[derive(Clone)]
 pub(crate) enum Refusal {
     /// The condition means this.
     Means(DomainError),
@@ -39,12 +53,16 @@ pub(crate) enum Refusal {
     Repeated { fingerprint: String },
     /// The condition means that somebody else has made the change first.
     Overtaken,
+    /// The condition means that the audit trail has grown since it was read: the entries are chained to its new end.
+    TrailMoved,
+    /// The condition means that the audit trail is not what its head says.
+    TrailBroken,
     /// There is no condition that can fail.
     Never,
 }
 
 /// What an item in the way says.
-pub(crate) type Reading = Box<dyn FnOnce(Option<&Item>) -> DomainError + Send>;
+pub(crate) type Reading = Arc<dyn Fn(Option<&Item>) -> DomainError + Send + Sync>;
 
 impl From<DomainError> for Refusal {
     fn from(error: DomainError) -> Self {
@@ -60,17 +78,19 @@ impl Transaction {
 
     /// How many changes there are.
     pub fn len(&self) -> usize {
-        self.steps.len()
+        let chained = self.chains.iter().map(|chain| 1 + chain.entries.len());
+        self.steps.len() + chained.sum::<usize>()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.chains.is_empty()
     }
 
     /// Adds the steps of another one behind its own.
     pub fn append(&mut self, other: Self) -> &mut Self {
         self.steps.extend(other.steps);
+        self.chains.extend(other.chains);
         self.failure = self.failure.take().or(other.failure);
         self
     }
@@ -192,13 +212,59 @@ impl Transaction {
         self.update(update, Refusal::Means(charge.refusal))
     }
 
-    /// Writes a line into the audit trail of a lead or tenant.
-    pub fn audit(&mut self, subject: impl std::fmt::Display, entry: &AuditEntry) -> &mut Self {
-        let line = crate::audit::AuditLine {
-            subject: subject.to_string(),
+    /// Chains an entry to the audit trail of a tenant. If the trail has grown since it was read, the commit looks again and
+    /// chains the entry to its new end; whether the change itself is still right is for the other steps' conditions to say.
+    pub fn audit(&mut self, trail: &Trail, entry: &AuditEntry) -> &mut Self {
+        match self
+            .chains
+            .iter_mut()
+            .find(|chain| chain.trail.tenant_id == trail.tenant_id)
+        {
+            Some(chain) => chain.entries.push(entry.clone()),
+            None => self.chains.push(Chain {
+                trail: trail.clone(),
+                entries: vec![entry.clone()],
+            }),
+        }
+        self
+    }
+
+    /// Writes a line about a lead.
+    pub fn audit_lead(&mut self, lead: Id<Lead>, entry: &AuditEntry) -> &mut Self {
+        self.add(&AuditLine {
+            subject: lead.to_string(),
             entry: entry.clone(),
+            sequence: None,
+            seal: None,
+        })
+    }
+
+    /// Chains the entries to where the trail stands: the head first, so that it speaks for all of them when it has moved.
+    fn chain(&mut self, chain: &Chain, keys: &AuditKeys) -> Result<(), Error> {
+        let mut after = chain.trail.clone();
+        let mut lines = Vec::new();
+        for entry in &chain.entries {
+            let (line, next) = after.append(keys, entry)?;
+            lines.push(line);
+            after = next;
+        }
+        let condition = if chain.trail.sequence == 0 {
+            ("attribute_not_exists(pk)", None)
+        } else {
+            (
+                "seal = :before",
+                Some(AttributeValue::S(chain.trail.seal.clone())),
+            )
         };
-        self.add(&line)
+        self.put(&after, Some(condition), Refusal::TrailMoved);
+        for line in lines {
+            self.put(
+                &line,
+                Some(("attribute_not_exists(pk)", None)),
+                Refusal::TrailBroken,
+            );
+        }
+        Ok(())
     }
 
     /// Leaves a message for the relay.
@@ -338,7 +404,35 @@ impl Transaction {
 impl Store {
     /// Makes all the changes, or none and says which step refused.
     pub async fn commit(&self, transaction: Transaction) -> Result<(), Error> {
-        let Transaction { steps, failure } = transaction;
+        let Transaction {
+            steps,
+            mut failure,
+            mut chains,
+        } = transaction;
+        loop {
+            let mut whole = Transaction {
+                steps: steps.clone(),
+                failure: failure.take(),
+                chains: Vec::new(),
+            };
+            for chain in &chains {
+                whole.chain(chain, &self.shared.settings.audit_keys)?;
+            }
+            if self.write(whole).await? == Written::Whole {
+                return Ok(());
+            }
+            // Another write of this tenant came first. Writers that meet once should not meet again.
+            sleep(Duration::from_millis(self.random_below(FIRST_PAUSE_MS))).await;
+            for chain in &mut chains {
+                let scope = TenantScope::of_system(chain.trail.tenant_id, Actor::System);
+                let trail = self.find_trail(&scope).await?;
+                chain.trail = trail.unwrap_or_else(|| Trail::begin(scope.tenant_id()));
+            }
+        }
+    }
+
+    async fn write(&self, transaction: Transaction) -> Result<Written, Error> {
+        let Transaction { steps, failure, .. } = transaction;
         if let Some(error) = failure {
             return Err(error);
         }
@@ -367,11 +461,15 @@ impl Store {
         match result {
             Ok(output) => {
                 self.meter().spent(Side::Write, output.consumed_capacity());
-                Ok(())
+                Ok(Written::Whole)
             }
-            Err(Failure::Final(error)) => {
-                Err(refusal_of(&error, refusals).unwrap_or_else(|| Error::internal(error)))
-            }
+            Err(Failure::Final(error)) => match refusal_of(&error, refusals) {
+                Some((_, Refusal::TrailMoved)) => Ok(Written::TrailMoved),
+                Some((reason, refusal)) => {
+                    Err(refused(reason, refusal).unwrap_or_else(|| Error::internal(error)))
+                }
+                None => Err(Error::internal(error)),
+            },
             Err(failure @ Failure::OutOfTime(_)) => Err(failure.into_error()),
         }
     }
@@ -398,23 +496,39 @@ fn name_table(action: &mut TransactWriteItem, table: &str) {
     }
 }
 
-/// What the first step whose condition failed says that means.
+/// How a write ended that nothing refused.
+#[derive(PartialEq, Eq)]
+enum Written {
+    /// All of it stands.
+    Whole,
+    /// Nothing stands: an audit entry was chained to what is not the end any more.
+    TrailMoved,
+}
+
+/// The first step whose condition failed.
 fn refusal_of(
     error: &SdkError<TransactWriteItemsError, HttpResponse>,
     refusals: Vec<Refusal>,
-) -> Option<Error> {
+) -> Option<(&CancellationReason, Refusal)> {
     let reasons = reasons_of(error.as_service_error()?);
-    let (reason, refusal) = reasons
+    reasons
         .iter()
         .zip(refusals)
-        .find(|(reason, _)| reason.code() == Some(CONDITION))?;
-    Some(match refusal {
-        Refusal::Means(error) => Error::Refused(error),
-        Refusal::Told(read) => Error::Refused(read(reason.item().filter(|item| !item.is_empty()))),
-        Refusal::Repeated { fingerprint } => repeated(reason.item(), &fingerprint),
-        Refusal::Overtaken => Error::Overtaken,
-        Refusal::Never => return None,
-    })
+        .find(|(reason, _)| reason.code() == Some(CONDITION))
+}
+
+/// What the step says that means.
+fn refused(reason: &CancellationReason, refusal: Refusal) -> Option<Error> {
+    match refusal {
+        Refusal::Means(error) => Some(Error::Refused(error)),
+        Refusal::Told(read) => Some(Error::Refused(read(
+            reason.item().filter(|item| !item.is_empty()),
+        ))),
+        Refusal::Repeated { fingerprint } => Some(repeated(reason.item(), &fingerprint)),
+        Refusal::Overtaken => Some(Error::Overtaken),
+        Refusal::TrailBroken => Some(Error::internal("the audit trail has entries behind its head")),
+        Refusal::TrailMoved | Refusal::Never => None,
+    }
 }
 
 fn repeated(item: Option<&Item>, fingerprint: &str) -> Error {

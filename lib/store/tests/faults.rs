@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use tenantry_domain::{Clock as _, Email, Error as DomainError, Id, Lead, NewLead, PersonName};
 use tenantry_local::TABLE;
-use tenantry_store::{CursorKey, Error, LeadState, Rate, Settings, Store, Transaction};
+use tenantry_store::{AuditKeys, CursorKey, Error, LeadState, Rate, Settings, Store, Transaction};
 use tenantry_testing::TestApp;
 
 /// What happens to a call.
@@ -131,6 +131,7 @@ fn store_with(app: &TestApp, faults: impl IntoIterator<Item = Fault>, patience: 
     let settings = Settings {
         table: TABLE.to_owned(),
         cursor_key: CursorKey::new([7; 32]),
+        audit_keys: AuditKeys::new("k1".to_owned(), [("k1".to_owned(), [7; 32])].into()),
         entropy: Arc::clone(&app.entropy) as _,
         patience,
     };

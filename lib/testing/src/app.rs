@@ -185,4 +185,42 @@ impl TestApp {
         items.sort_by_key(|item| format!("{:?} {:?}", item.get("pk"), item.get("sk")));
         items
     }
+
+    /// Writes over a text of an item past all rules, as somebody with access to the table can.
+    pub async fn overwrite(&self, pk: &str, sk: &str, attribute: &str, text: &str) {
+        let value = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let update = self
+            .product
+            .table
+            .client
+            .update_item()
+            .table_name(tenantry_local::TABLE);
+        update
+            .key("pk", value(pk))
+            .key("sk", value(sk))
+            .update_expression("SET #attribute = :text")
+            .condition_expression("attribute_exists(pk) AND #attribute <> :text")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":text", value(text))
+            .send()
+            .await
+            .expect("there is such an item with another text");
+    }
+
+    /// Deletes an item past all rules.
+    pub async fn delete_item(&self, pk: &str, sk: &str) {
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let delete = self
+            .product
+            .table
+            .client
+            .delete_item()
+            .table_name(tenantry_local::TABLE);
+        delete
+            .key("pk", text(pk))
+            .key("sk", text(sk))
+            .send()
+            .await
+            .expect("the table takes it");
+    }
 }

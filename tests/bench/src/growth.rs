@@ -243,6 +243,9 @@ impl Ground {
             "GET /tenants/{id}/resources" => {
                 as_operator("GET", &format!("/tenants/{tenant}/resources"), None)
             }
+            "GET /tenants/{id}/audit/verify" => {
+                as_operator("GET", &format!("/tenants/{tenant}/audit/verify"), None)
+            }
             "GET /tenants/{id}/audit" => as_operator("GET", &format!("/tenants/{tenant}/audit"), None),
             "POST /leads" => as_operator("POST", "/leads", Some(&new_lead(&email))),
             "POST /leads/{id}/resend" | "PATCH /leads/{id}" | "DELETE /leads/{id}" => {

@@ -95,6 +95,7 @@ fn api(options: &Options, client: &Client) -> Result<Router, Error> {
     let settings = Settings {
         table: options.table.clone(),
         cursor_key: keyring.cursor_key(),
+        audit_keys: keyring.audit_keys(),
         entropy: Arc::new(OsEntropy),
         patience: Duration::from_secs(10),
     };
