@@ -19,7 +19,7 @@ pub(crate) struct JobView {
     /// Counts the tenant's jobs, from 1.
     attempt: u32,
     /// The wire that the application plane speaks.
-    dialect: String,
+    dialect: &'static str,
     /// OPEN, SUCCEEDED or FAILED.
     status: &'static str,
     /// The subscription's id on the billing side.
@@ -65,7 +65,7 @@ impl From<Job> for JobView {
             tenant_id,
             kind,
             attempt,
-            dialect,
+            wire,
             status,
             subscription,
             deadline,
@@ -89,7 +89,7 @@ impl From<Job> for JobView {
                 JobKind::ChangeTier => "change_tier",
             },
             attempt,
-            dialect,
+            dialect: wire.dialect.name(),
             status: match status {
                 JobStatus::Open => "OPEN",
                 JobStatus::Succeeded => "SUCCEEDED",

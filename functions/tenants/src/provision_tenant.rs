@@ -83,6 +83,7 @@ impl FromMembers for SubscriptionBody {
             plan_id: plan_id?,
             invoice_id: invoice_id?,
             plan: plan?.into_plan()?,
+            application_plane: None,
         }))
     }
 }
@@ -150,11 +151,11 @@ async fn start(
 ) -> Result<Accepted<JobView>, Problem> {
     let context = &operation.context;
     let change = context.change(scope.actor().clone());
-    let life_ms = context.app.config.job_life_ms;
+    let wire = context.wire_for(&subscription)?;
     let job = Job::provision(
         &parts.tenant,
         subscription,
-        life_ms,
+        wire,
         context.now,
         &*context.app.entropy,
     );

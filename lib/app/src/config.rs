@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use tenantry_domain::Tiers;
+use tenantry_domain::{Tiers, Wire, WireChanges};
 use thiserror::Error;
 
 /// Who may issue tokens, and how its keys are found.
@@ -38,8 +38,8 @@ pub struct Config {
     pub mail_from: String,
     /// The tiers that are sold.
     pub tiers: Tiers,
-    /// How long the application plane may take, in milliseconds.
-    pub job_life_ms: i64,
+    /// How the application plane is spoken to, unless a plan says otherwise.
+    pub application_plane: Wire,
     /// Requests a minute that public routes take of one client address, and about one e-mail address.
     pub public_rate_per_minute: u32,
     /// Browser origins that may call the API.
@@ -78,12 +78,13 @@ impl Config {
         };
         let issuers: Vec<Issuer> = serde_json::from_str(&text("ISSUERS", "[]"))
             .map_err(|error| ConfigError::new("ISSUERS", error))?;
-        let minutes: i64 = number(
+        let minutes = number(
             "JOB_DEADLINE_MINUTES",
-            &text("JOB_DEADLINE_MINUTES", "60"),
-            1,
+            &text("JOB_DEADLINE_MINUTES", "0"),
+            0,
             7 * 24 * 60,
         )?;
+        let application_plane = application_plane(&lookup, minutes)?;
         let rate = number(
             "PUBLIC_RATE_PER_MINUTE",
             &text("PUBLIC_RATE_PER_MINUTE", "10"),
@@ -100,13 +101,36 @@ impl Config {
             event_bus: text("EVENT_BUS_NAME", "default"),
             mail_from: text("MAIL_FROM", "no-reply@example.com"),
             tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
-            job_life_ms: minutes * 60_000,
+            application_plane,
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
             cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
             metrics_token_sha256: sha256("METRICS_TOKEN_SHA256", text("METRICS_TOKEN_SHA256", ""))?,
         })
     }
+}
+
+/// The dialect's preset, and what is said of it. Bus, source and deadline have settings of their own beside it, which the
+/// template's rules and permissions repeat.
+fn application_plane(
+    lookup: impl Fn(&str) -> Option<String>,
+    deadline_minutes: i64,
+) -> Result<Wire, ConfigError> {
+    let error = |problem: &dyn fmt::Display| ConfigError::new("APPLICATION_PLANE", problem);
+    let given = |name: &str| lookup(name).filter(|text| !text.is_empty());
+    let text = given("APPLICATION_PLANE").unwrap_or_else(|| "{}".to_owned());
+    let value = serde_json::from_str(&text).map_err(|problem| error(&problem))?;
+    let said = WireChanges::parse(value).map_err(|problem| error(&problem))?;
+    let seconds = u32::try_from(deadline_minutes * 60).unwrap_or(u32::MAX);
+    let changes = WireChanges {
+        bus: said.bus.or_else(|| given("APPLICATION_PLANE_BUS")),
+        answers_from: said
+            .answers_from
+            .or_else(|| given("APPLICATION_PLANE_SOURCE").map(|source| vec![source])),
+        deadline_seconds: said.deadline_seconds.or((seconds > 0).then_some(seconds)),
+        ..said
+    };
+    Wire::try_from(changes).map_err(|problem| error(&problem))
 }
 
 fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
@@ -171,6 +195,8 @@ fn number(name: &'static str, text: &str, least: i64, most: i64) -> Result<i64, 
 
 #[cfg(test)]
 mod tests {
+    use tenantry_domain::Dialect;
+
     use super::*;
 
     #[test]
@@ -178,10 +204,36 @@ mod tests {
         let config = Config::read(|_| None).expect("defaults are valid");
 
         assert_eq!(config.event_source, "tenantry");
-        assert_eq!(config.job_life_ms, 60 * 60_000);
+        assert_eq!(config.application_plane, Wire::default());
+        assert_eq!(config.application_plane.life_ms(), 60 * 60_000);
         assert_eq!(config.public_rate_per_minute, 10);
         assert_eq!(config.tiers.find("premium").as_deref(), Ok("PREMIUM"));
         assert!(config.cors_origins.is_empty());
+    }
+
+    #[test]
+    fn the_deadline_is_that_of_the_plane_the_setting_or_the_preset() {
+        let arc = r#"{"dialect":"arc"}"#;
+        let cases = [
+            (arc, "", 70 * 60_000),
+            (arc, "5", 5 * 60_000),
+            (r#"{"dialect":"arc","deadlineSeconds":9}"#, "5", 9000),
+        ];
+
+        for (plane, minutes, expected) in cases {
+            let config = Config::read(|name| match name {
+                "APPLICATION_PLANE" => Some(plane.to_owned()),
+                "JOB_DEADLINE_MINUTES" => Some(minutes.to_owned()),
+                _ => None,
+            });
+
+            let wire = config.expect("the settings are sound").application_plane;
+            assert_eq!(
+                (wire.dialect, wire.life_ms()),
+                (Dialect::Arc, expected),
+                "{plane} {minutes}"
+            );
+        }
     }
 
     #[test]
@@ -193,7 +245,12 @@ mod tests {
                 r#"[{"issuer":"https://a","audiences":[],"jwksUri":"https://a/k","isplatform":true}]"#,
                 "isplatform",
             ),
-            ("JOB_DEADLINE_MINUTES", "0", "JOB_DEADLINE_MINUTES"),
+            ("JOB_DEADLINE_MINUTES", "-1", "JOB_DEADLINE_MINUTES"),
+            ("APPLICATION_PLANE", "{", "APPLICATION_PLANE"),
+            ("APPLICATION_PLANE", r#"{"dialect":"sbt"}"#, "sbt-0.5.8"),
+            ("APPLICATION_PLANE", r#"{"bus":"a b"}"#, "/bus"),
+            ("APPLICATION_PLANE_BUS", "a b", "/bus"),
+            ("APPLICATION_PLANE_SOURCE", "aws.s3", "/answersFrom"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
             ("METRICS_TOKEN_SHA256", "secret", "METRICS_TOKEN_SHA256"),

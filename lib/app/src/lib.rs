@@ -5,6 +5,7 @@
 mod chance;
 mod config;
 mod context;
+mod dialect;
 mod job_report;
 mod keyring;
 pub mod lead_token;

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Rule, Text};
+use crate::{Rule, Text, WireChanges};
 
 /// The tiers that this platform sells, in the spelling that events use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +45,28 @@ pub struct Entitlement {
     pub invoice_id: Option<Text<200>>,
     /// The plan.
     pub plan: EntitledPlan,
+    /// What the plan says of the application plane that differs from the deployment's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub application_plane: Option<WireChanges>,
+}
+
+impl EntitledPlan {
+    /// The plan as it was sent: its other members beside the tier.
+    pub fn as_sent(&self) -> Map<String, Value> {
+        let mut plan = Map::from_iter([("tier".to_owned(), Value::from(self.tier.as_str()))]);
+        plan.extend(self.rest.clone());
+        plan
+    }
 }
 
 impl Entitlement {
     /// The subscription as it was sent, with the plan's members beside the tier; only the table keeps them as a text.
     pub(crate) fn serialize_as_sent<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = Map::from_iter([("tier".to_owned(), Value::from(self.plan.tier.as_str()))]);
-        plan.extend(self.plan.rest.clone());
         let mut sent = serde_json::to_value(self).map_err(serde::ser::Error::custom)?;
-        sent["plan"] = Value::Object(plan);
+        sent["plan"] = Value::Object(self.plan.as_sent());
+        if let Value::Object(members) = &mut sent {
+            members.shift_remove("applicationPlane");
+        }
         sent.serialize(serializer)
     }
 }

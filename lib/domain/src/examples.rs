@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use crate::{
     Actor, BillingInterval, Change, Currency, Deployment, Domain, Email, EntitledPlan, Entitlement, Entropy,
     Id, Job, Lead, Limits, Member, Money, NewLead, NewTenant, Operator, Permission, PersonName, Plan,
-    PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+    PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp, Wire,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -112,11 +112,12 @@ pub(crate) fn subscription() -> Entitlement {
             tier: "BASIC".to_owned(),
             rest,
         },
+        application_plane: None,
     }
 }
 
 pub(crate) fn job(tenant: &Tenant) -> Job {
-    Job::provision(tenant, subscription(), 60_000, now(), &Constant(3))
+    Job::provision(tenant, subscription(), Wire::default(), now(), &Constant(3))
 }
 
 pub(crate) fn operator(permissions: impl IntoIterator<Item = Permission>) -> Operator {

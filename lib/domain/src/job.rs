@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Timestamp};
+use crate::{Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Timestamp, Wire};
 
 /// What a job asks the application plane to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +70,9 @@ pub struct Job {
     pub kind: JobKind,
     /// Counts the tenant's jobs, from 1.
     pub attempt: u32,
-    /// The wire that the application plane speaks.
-    pub dialect: String,
+    /// How the application plane is spoken to.
+    #[serde(default)]
+    pub wire: Wire,
     /// Where it stands.
     pub status: JobStatus,
     /// What the tenant is provisioned for.
@@ -99,7 +100,7 @@ impl Job {
     pub fn provision(
         tenant: &Tenant,
         subscription: Entitlement,
-        life_ms: i64,
+        wire: Wire,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Self {
@@ -108,10 +109,10 @@ impl Job {
             tenant_id: tenant.id,
             kind: JobKind::Provision,
             attempt: tenant.job_count + 1,
-            dialect: "tenantry".to_owned(),
             status: JobStatus::Open,
             subscription,
-            deadline: now.plus_ms(life_ms),
+            deadline: now.plus_ms(wire.life_ms()),
+            wire,
             steps: vec![Step {
                 name: "requested".to_owned(),
                 at: now,
@@ -234,7 +235,7 @@ mod tests {
 
         assert!(job.is_open());
         assert_eq!((job.attempt, job.version, &job.outcome), (1, 1, &None));
-        assert_eq!(job.deadline, now().plus_ms(60_000));
+        assert_eq!(job.deadline, now().plus_ms(60 * 60_000));
         assert_eq!(steps(&job), ["requested"]);
     }
 

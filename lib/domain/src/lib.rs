@@ -30,6 +30,7 @@ mod subscription;
 mod tally;
 mod tenant;
 mod time;
+mod wire;
 
 pub use address::{Address, AddressChanges};
 pub use audit::{AuditEntry, Change};
@@ -55,3 +56,4 @@ pub use subscription::{Agreement, Bill, CancelAt, Segment, Subscription, Subscri
 pub use tally::Tally;
 pub use tenant::{NewTenant, Patch, Tenant, TenantChanges, TenantCommand, TenantKey, TenantStatus};
 pub use time::{Clock, Timestamp};
+pub use wire::{Dialect, FinalEvent, Wire, WireChanges};

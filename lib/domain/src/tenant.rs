@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead,
-    PersonName, Reason, Rule, TenantScope, Timestamp, User, Website,
+    PersonName, Reason, Rule, TenantScope, Timestamp, User, Website, Wire,
 };
 
 /// The short name of a tenant in host names and paths: 1 to 10 lower-case letters and digits. It never changes.
@@ -209,6 +209,9 @@ pub struct Tenant {
     /// The tier that it is or will be provisioned for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tier: Option<String>,
+    /// How the application plane that has it is spoken to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wire: Option<Wire>,
     /// The job whose report is awaited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub open_job_id: Option<Id<Job>>,
@@ -318,6 +321,7 @@ impl Tenant {
             lead_id,
             app_plane_url: None,
             tier: None,
+            wire: None,
             open_job_id: None,
             job_count: 0,
             created_at: change.at,
@@ -333,6 +337,7 @@ impl Tenant {
         let tenant = self.after(TenantCommand::Provision, None, change)?;
         Ok(Self {
             tier: Some(job.subscription.plan.tier.clone()),
+            wire: Some(job.wire.clone()),
             open_job_id: Some(job.id),
             job_count: job.attempt,
             ..tenant

@@ -18,7 +18,7 @@ Usage: tenantry [--port PORT] [--data DIR] [--no-app-plane]
   --no-app-plane   leaves provisioning events unanswered, so that you can play the application plane
   --help           prints this
 
-Settings come from the environment: CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL, JOB_DEADLINE_MINUTES, LOG_LEVEL,
+Settings come from the environment: APPLICATION_PLANE, CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL, JOB_DEADLINE_MINUTES, LOG_LEVEL,
 METRICS_TOKEN_SHA256, PUBLIC_RATE_PER_MINUTE, TIERS.";
 
 #[tokio::main]

@@ -167,6 +167,7 @@ impl From<Tenant> for TenantView {
             lead_id,
             app_plane_url,
             tier,
+            wire: _,
             open_job_id,
             job_count: _,
             created_at,
