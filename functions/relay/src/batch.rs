@@ -51,6 +51,7 @@ mod tests {
         let (source, detail_type) = ("tenantry".to_owned(), "tenant.created.v1".to_owned());
         BusEntry {
             id: Id::new(time, &Zeroes),
+            bus: None,
             source,
             detail_type,
             detail: "x".repeat(detail_bytes),

@@ -7,7 +7,7 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use futures_util::future::join_all;
 use tenantry_app::mail::{Mail, Renderer};
 use tenantry_app::{
-    App, Body, BusEntry, Envelope, EventBus, MailPort, TraceContext, Undelivered, metric, open_message,
+    App, Body, BusEntry, EventBus, MailPort, Posted, TraceContext, Undelivered, metric, open_message,
 };
 use tenantry_domain::{Event, Id};
 use tenantry_store::OutboxMessage;
@@ -106,7 +106,7 @@ impl Relay {
         let (mut events, mut mails) = (Vec::new(), Vec::new());
         for Placed { message, .. } in placed {
             match open_message(&self.app.keyring, message) {
-                Ok(Body::Event(envelope)) => events.push(envelope),
+                Ok(Body::Event(posted)) => events.push(posted),
                 Ok(Body::Mail(mail)) => mails.push((message.id, mail)),
                 Err(error) => {
                     tracing::error!(message.id = %message.id, error = %error, "a message cannot be opened");
@@ -121,7 +121,7 @@ impl Relay {
             let trace_id = event.traceparent.as_deref().and_then(TraceContext::trace_of);
             tracing::info!(
                 message.id = %event.id,
-                event.kind = event.kind,
+                event.kind = event.detail_type,
                 correlation.id = event.correlationid,
                 trace.id = trace_id,
                 "an event was published"
@@ -181,13 +181,14 @@ impl Relay {
     }
 }
 
-fn entry_of(envelope: &Envelope) -> BusEntry {
+fn entry_of(posted: &Posted) -> BusEntry {
     BusEntry {
-        id: envelope.id,
-        source: envelope.source.clone(),
-        detail_type: envelope.kind.clone(),
-        detail: envelope.to_json(),
-        time: envelope.time,
+        id: posted.id,
+        bus: posted.bus.clone(),
+        source: posted.source.clone(),
+        detail_type: posted.detail_type.clone(),
+        detail: posted.detail.clone(),
+        time: posted.time,
     }
 }
 

@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Scope};
-use tenantry_app::{Context, new_webhook_secret};
+use tenantry_app::{Context, JobRequest, new_webhook_secret};
 use tenantry_domain::{
     Callback, Conflict, EntitledPlan, Entitlement, Error as DomainError, Event, Id, Job, Kind, Rule,
     TenantCommand, TenantScope, Text, Transition,
@@ -165,7 +165,7 @@ async fn start(
         Transition::Changed(&parts.tenant, &tenant),
         &parts.contacts,
         &job,
-        callback,
+        callback.clone(),
         context.new_id(),
         context.now,
     );
@@ -176,12 +176,19 @@ async fn start(
         kind: Kind::Tenant,
         id: tenant.id.to_string(),
     };
+    let message = context.job_request(&JobRequest {
+        event: &event,
+        tenant: &tenant,
+        contacts: &parts.contacts,
+        job: &job,
+        callback: &callback,
+    })?;
     let mut transaction = Transaction::new();
     transaction
         .replace_tenant(scope, &parts.tenant, &tenant, conflict.into())
         .create_job(scope, &job, &callback_key)
         .audit(&parts.trail, &entry)
-        .send(&context.sealed_event(&event));
+        .send(&message);
     operation.finish(transaction, accepted(job)).await
 }
 

@@ -44,11 +44,59 @@ impl Envelope {
     }
 }
 
+/// An event on its way, in whatever words its listener knows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Posted {
+    /// The event's id.
+    pub id: Id<Event>,
+    /// The bus; our own if absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bus: Option<String>,
+    /// Who says it.
+    pub source: String,
+    /// What kind of event.
+    pub detail_type: String,
+    /// When it happened.
+    pub time: tenantry_domain::Timestamp,
+    /// The request that led to it.
+    pub correlationid: String,
+    /// W3C trace context of that request.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub traceparent: Option<String>,
+    /// What it says, as JSON: it goes out byte for byte.
+    pub detail: String,
+}
+
+impl std::fmt::Debug for Posted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Posted")
+            .field("id", &self.id)
+            .field("detail_type", &self.detail_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Envelope> for Posted {
+    fn from(envelope: Envelope) -> Self {
+        Self {
+            detail: envelope.to_json(),
+            id: envelope.id,
+            bus: None,
+            source: envelope.source,
+            detail_type: envelope.kind,
+            time: envelope.time,
+            correlationid: envelope.correlationid,
+            traceparent: envelope.traceparent,
+        }
+    }
+}
+
 /// What an outbox message says, once opened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// An event.
-    Event(Envelope),
+    Event(Posted),
     /// A mail.
     Mail(Mail),
 }
@@ -75,7 +123,15 @@ impl Context {
         self.message(self.new_id(), MessageKind::Mail, mail, true)
     }
 
-    fn envelope(&self, event: &Event) -> Envelope {
+    /// An event in an application plane's words; it may carry a secret or name a person.
+    pub(crate) fn sealed_post(&self, posted: &Posted, tally: Tally) -> OutboxMessage {
+        OutboxMessage {
+            tally,
+            ..self.message(posted.id, MessageKind::Posted, posted, true)
+        }
+    }
+
+    pub(crate) fn envelope(&self, event: &Event) -> Envelope {
         Envelope {
             specversion: "1.0".to_owned(),
             id: event.id,
@@ -125,7 +181,10 @@ pub fn open_message(keyring: &Keyring, message: &OutboxMessage) -> Result<Body, 
         message.body.as_str()
     };
     match message.kind {
-        MessageKind::Event => serde_json::from_str(body).map(Body::Event),
+        MessageKind::Event => {
+            serde_json::from_str(body).map(|envelope: Envelope| Body::Event(envelope.into()))
+        }
+        MessageKind::Posted => serde_json::from_str(body).map(Body::Event),
         MessageKind::Mail => serde_json::from_str(body).map(Body::Mail),
     }
     .map_err(|_| KeyError::Seal)

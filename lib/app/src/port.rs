@@ -7,8 +7,10 @@ use crate::mail::RenderedMail;
 /// One event as the bus takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusEntry {
-    /// The event's id, which `detail` repeats.
+    /// The event's id; `detail` repeats it in our own dialect.
     pub id: Id<Event>,
+    /// The bus by name or ARN; our own if absent.
+    pub bus: Option<String>,
     /// Who says it.
     pub source: String,
     /// What kind of event.

@@ -52,7 +52,7 @@ impl EventBus for EventBridge {
         async move {
             let request = entries.iter().map(|entry| {
                 PutEventsRequestEntry::builder()
-                    .event_bus_name(&self.bus)
+                    .event_bus_name(entry.bus.as_deref().unwrap_or(&self.bus))
                     .source(&entry.source)
                     .detail_type(&entry.detail_type)
                     .detail(&entry.detail)

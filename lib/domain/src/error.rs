@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{InvoiceStatus, JobStatus, SubscriptionStatus, TenantStatus};
+use crate::{Dialect, InvoiceStatus, JobStatus, SubscriptionStatus, TenantStatus};
 
 /// What a value breaks: a stable code and a sentence, before it is known where the value stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -171,6 +171,12 @@ pub enum Conflict {
         /// What became of it.
         status: InvoiceStatus,
     },
+    /// The application plane has no word for it.
+    #[error("the application plane speaks {dialect}, which cannot ask for another tier")]
+    TierChangeUnsupported {
+        /// What it speaks.
+        dialect: Dialect,
+    },
     /// A request with this idempotency key is being carried out.
     #[error("a request with this Idempotency-Key is in progress")]
     IdempotencyInProgress,
@@ -192,6 +198,7 @@ impl Conflict {
             Self::SubscriptionExists { .. } => "subscription_exists",
             Self::SubscriptionEnded { .. } => "subscription_ended",
             Self::InvoiceClosed { .. } => "invoice_closed",
+            Self::TierChangeUnsupported { .. } => "tier_change_unsupported",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Actor, Change, Conflict, Day, EntitledPlan, Entitlement, Entropy, Error, Id, InvoiceLine, Period, Plan,
-    PlanTerms, Rule, Tenant, Text, Timestamp,
+    PlanTerms, Rule, Tenant, Text, Timestamp, WireChanges,
 };
 
 /// Where a subscription stands.
@@ -429,6 +429,11 @@ impl Subscription {
                 tier: terms.tier.clone(),
                 rest,
             },
+            // Plans are checked when they are made.
+            application_plane: terms
+                .application_plane
+                .clone()
+                .and_then(|changes| WireChanges::parse(Value::Object(changes)).ok()),
         }
     }
 

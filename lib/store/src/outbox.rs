@@ -25,6 +25,8 @@ const MAX_KEYS: usize = 100;
 pub enum MessageKind {
     /// To the event bus.
     Event,
+    /// To an application plane's bus, in its own words.
+    Posted,
     /// To a person.
     Mail,
 }
