@@ -54,6 +54,7 @@ ENVIRONMENT = {
         "APPLICATION_PLANE_BUS": "",
         "APPLICATION_PLANE_SOURCE": "",
     },
+    "accounts": {**HTTP, "ISSUERS": "[]"},
     "callbacks": HTTP,
     "relay": {"EVENT_BUS_NAME": "tenantry", "EVENT_SOURCE": "tenantry", "MAIL_FROM": "no-reply@example.com"},
 }
@@ -102,6 +103,7 @@ CHECKS = {
     "site": expect_http(200, None),
     "leads": expect_http(201, JSON),
     "tenants": expect_http(401, PROBLEM),
+    "accounts": expect_http(401, PROBLEM),
     "callbacks": expect_http(401, PROBLEM),
     "relay": expect_exactly({"batchItemFailures": []}),
 }

@@ -8,7 +8,10 @@ use tenantry_testing::TestApp;
 use crate::contract::scene::Scene;
 
 /// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 12] = [
+    "contact.created.v1",
+    "contact.deleted.v1",
+    "contact.updated.v1",
     "lead.created.v1",
     "lead.erased.v1",
     "lead.updated.v1",
@@ -99,7 +102,16 @@ async fn personal_data_and_secrets_are_in_no_event_but_the_one_that_provisions()
         .filter(|event| event["detail-type"] != "tenant.provisioning_requested.v1")
     {
         let text = event.to_string();
-        for secret in ["Ada", "Lovelace", "ada@acme.com", "secret", "tlc_", "callback"] {
+        for secret in [
+            "Ada",
+            "Lovelace",
+            "ada@acme.com",
+            "Grace",
+            "grace@",
+            "secret",
+            "tlc_",
+            "callback",
+        ] {
             assert!(!text.contains(secret), "{secret} is in {text}");
         }
     }
@@ -163,6 +175,14 @@ async fn everything_that_can_be_told() -> TestApp {
         .send()
         .await
         .expect(200);
+    let grace = json!({ "tenantId": tenant_id, "firstName": "Grace", "lastName": "Hopper", "email": "grace@books.example" });
+    let grace = app.account_thing("/contacts", &grace).await;
+    let path_of_grace = format!("/contacts/{grace}?tenantId={tenant_id}");
+    let changes = json!({ "lastName": "Murray" });
+    let call = app.patch(&path_of_grace).bearer(&operator).json(&changes);
+    call.send().await.expect(200);
+    let call = app.delete(&path_of_grace).bearer(&operator);
+    call.send().await.expect(204);
     app.clock.advance_minutes(1);
     let first = app.provision(&tenant_id).await;
     app.report(&first, &first.failure("no room in eu-west-1"))

@@ -237,6 +237,12 @@ async fn send_all(scene: &Scene, route: &str) {
             let call = app.post("/tenants").bearer(&operator).json(&taken);
             call.header("idempotency-key", "other").send().await.expect(409);
         }
+        "POST /contacts" => {
+            let mut nowhere = body.clone();
+            nowhere["tenantId"] = app.unknown_id().into();
+            let call = app.post("/contacts").bearer(&operator).json(&nowhere);
+            call.header("idempotency-key", "other").send().await.expect(404);
+        }
         "POST /webhook" => {
             let contradiction = scene.job().failure("no room");
             app.report(scene.job(), &contradiction).await.expect(409);

@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use tenantry_api::Access;
 use tenantry_app::signature;
 use tenantry_domain::Clock as _;
 use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead};
@@ -19,6 +20,8 @@ pub(crate) struct Scene {
     pub(crate) tenant_id: String,
     /// Another tenant.
     pub(crate) elsewhere: String,
+    /// What `/contacts/{id}` and its like name, for the routes that need one.
+    thing_id: String,
     /// The tenant's open job, for the routes that need one.
     provisioning: Option<Provisioning>,
 }
@@ -68,6 +71,7 @@ impl Scene {
         if let Some(job) = provisioning.as_ref().filter(|_| needs_resources) {
             app.report(job, &job.success()).await.expect(204);
         }
+        let thing_id = thing_of(&app, &tenant_id, route).await;
         app.settle().await;
         Self {
             app,
@@ -77,8 +81,14 @@ impl Scene {
             stranger,
             tenant_id,
             elsewhere,
+            thing_id,
             provisioning,
         }
+    }
+
+    /// Makes what the path names anew, for the next caller: what one has deleted is not there for another.
+    pub(crate) async fn renew(&mut self, route: &str) {
+        self.thing_id = thing_of(&self.app, &self.tenant_id, route).await;
     }
 
     /// The body of a request that is carried out; `None` for routes that take none. Every route stands here.
@@ -105,7 +115,11 @@ impl Scene {
             | "GET /tenants/{id}/jobs/{jobId}"
             | "GET /tenants/{id}/resources"
             | "GET /tenants/{id}/audit"
-            | "GET /tenants/{id}/audit/verify" => None,
+            | "GET /tenants/{id}/audit/verify"
+            | "GET /contacts"
+            | "GET /contacts/count"
+            | "GET /contacts/{id}"
+            | "DELETE /contacts/{id}" => None,
             "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
             "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
             "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),
@@ -113,6 +127,10 @@ impl Scene {
             "PATCH /tenants/{id}" => Some(json!({ "name": "Acme Ltd" })),
             "POST /tenants/{id}/provision" => Some(TestApp::subscription()),
             "POST /webhook" => Some(self.job().success()),
+            "POST /contacts" => Some(json!({
+                "tenantId": self.tenant_id, "firstName": "Alan", "lastName": "Turing", "email": "alan@acme.com", "isPrimary": true,
+            })),
+            "PATCH /contacts/{id}" => Some(json!({ "lastName": "Murray", "isPrimary": true })),
             _ => {
                 panic!("{route} has no sample request: add one to `Scene::sample` in tests/contract/scene.rs")
             }
@@ -124,6 +142,8 @@ impl Scene {
         let (_, template) = split(route);
         let id = if is_about_lead(route) {
             &self.lead.id
+        } else if is_of_account(route) {
+            &self.thing_id
         } else {
             &self.tenant_id
         };
@@ -160,6 +180,11 @@ impl Scene {
     /// A request without body or proof, with a query.
     pub(crate) fn bare_with(&self, route: &str, query: &str) -> Call<'_> {
         let (method, _) = split(route);
+        let query = match query.strip_prefix('?') {
+            Some(query) if names_tenant_in_query(route) => format!("?tenantId={}&{query}", self.tenant_id),
+            None if names_tenant_in_query(route) => format!("?tenantId={}", self.tenant_id),
+            Some(_) | None => query.to_owned(),
+        };
         self.app.call(method, &format!("{}{query}", self.path(route)))
     }
 
@@ -216,6 +241,34 @@ impl Scene {
             .as_ref()
             .expect("the scene of this route has a job")
     }
+}
+
+/// What `{id}` names on a route of accounts.
+async fn thing_of(app: &TestApp, tenant_id: &str, route: &str) -> String {
+    if route.contains(" /contacts/{id}") {
+        let body = json!({ "tenantId": tenant_id, "firstName": "Grace", "lastName": "Hopper", "email": "grace@books.example" });
+        return app.account_thing("/contacts", &body).await;
+    }
+    String::new()
+}
+
+/// The routes of accounts, whose paths name no tenant.
+pub(crate) fn is_of_account(route: &str) -> bool {
+    let tables = tenantry_local::groups()
+        .into_iter()
+        .flat_map(|group| group.table());
+    let mut rows =
+        tables.filter(|row| matches!(row.access, Access::Account(_) | Access::AccountOrItsLead(_)));
+    rows.any(|row| route == format!("{} {}", row.method, row.path))
+}
+
+/// Whether the tenant stands in the body, as it does for what creates something.
+pub(crate) fn names_tenant_in_body(route: &str) -> bool {
+    is_of_account(route) && route.starts_with("POST ") && !route.contains('{')
+}
+
+fn names_tenant_in_query(route: &str) -> bool {
+    is_of_account(route) && !names_tenant_in_body(route)
 }
 
 fn is_about_lead(route: &str) -> bool {

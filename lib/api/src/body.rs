@@ -186,6 +186,17 @@ impl Members<'_> {
         }
     }
 
+    /// True or false in a merge patch, of a member that cannot be empty.
+    pub fn changed_flag(&mut self, name: &str) -> Option<Option<bool>> {
+        match self.object.get(name) {
+            Some(Value::Null) => {
+                self.object.shift_remove(name);
+                self.note(name, Rule::new("required", "must not be null"))
+            }
+            _ => self.optional_flag(name),
+        }
+    }
+
     /// Any JSON that may be absent or null.
     pub fn optional_value(&mut self, name: &str) -> Option<Value> {
         self.object.shift_remove(name).filter(|value| !value.is_null())

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Email, Entropy, Id, PersonName, Rule, Tenant, Timestamp};
+use crate::{Change, Conflict, Email, Entropy, Id, PersonName, Rule, Tenant, Timestamp};
 
 /// What a contact is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,105 @@ impl ContactKind {
     }
 }
 
+/// A contact that is added to a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewContact {
+    /// First name.
+    pub first_name: PersonName,
+    /// Last name.
+    pub last_name: PersonName,
+    /// E-mail address; its domain need not be one of the tenant's, because accountants and agencies have their own.
+    pub email: Email,
+    /// Whether it takes the place of the primary contact.
+    pub is_primary: bool,
+    /// What it is asked about.
+    pub kind: ContactKind,
+}
+
+/// What may change of a contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContactChanges {
+    /// First name.
+    pub first_name: Option<PersonName>,
+    /// Last name.
+    pub last_name: Option<PersonName>,
+    /// E-mail address.
+    pub email: Option<Email>,
+    /// Whether it becomes the primary contact.
+    pub is_primary: Option<bool>,
+    /// What it is asked about.
+    pub kind: Option<ContactKind>,
+}
+
 impl Contact {
+    /// So many contacts a tenant has at most: all of them go out with a provisioning event, which is bounded.
+    pub const MOST: u64 = 50;
+
+    /// A further contact of a tenant.
+    pub fn new(tenant_id: Id<Tenant>, new: NewContact, change: &Change, entropy: &dyn Entropy) -> Self {
+        let NewContact {
+            first_name,
+            last_name,
+            email,
+            is_primary,
+            kind,
+        } = new;
+        Self {
+            is_primary,
+            ..Self::first(tenant_id, (first_name, last_name, email), kind, change, entropy)
+        }
+    }
+
+    /// The contact after the changes, or nothing if they change nothing. The flag can be taken, not given away: whoever
+    /// becomes the primary contact takes it from the one that is.
+    pub fn update(self, changes: ContactChanges, change: &Change) -> Result<Option<Self>, Conflict> {
+        let ContactChanges {
+            first_name,
+            last_name,
+            email,
+            is_primary,
+            kind,
+        } = changes;
+        if self.is_primary && is_primary == Some(false) {
+            return Err(Conflict::PrimaryContactRequired(self.tenant_id.to_string()));
+        }
+        let before = self.clone();
+        let contact = Self {
+            first_name: first_name.unwrap_or(self.first_name),
+            last_name: last_name.unwrap_or(self.last_name),
+            email: email.unwrap_or(self.email),
+            is_primary: is_primary.unwrap_or(self.is_primary),
+            kind: kind.unwrap_or(self.kind),
+            ..self
+        };
+        Ok((contact != before).then(|| contact.changed(change)))
+    }
+
+    /// The contact that was the primary one, once another one is.
+    pub fn succeeded(self, change: &Change) -> Self {
+        Self {
+            is_primary: false,
+            ..self.changed(change)
+        }
+    }
+
+    /// Refuses the removal of the primary contact.
+    pub fn check_removable(&self) -> Result<(), Conflict> {
+        if self.is_primary {
+            Err(Conflict::PrimaryContactRequired(self.tenant_id.to_string()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn changed(self, change: &Change) -> Self {
+        Self {
+            modified_at: change.at,
+            version: self.version + 1,
+            ..self
+        }
+    }
+
     /// The first contact of a tenant: primary, and its administrator.
     pub fn first(
         tenant_id: Id<Tenant>,

@@ -177,6 +177,12 @@ pub enum Conflict {
         /// What it speaks.
         dialect: Dialect,
     },
+    /// A tenant always has exactly one primary contact.
+    #[error("tenant `{0}` must have a primary contact; make another contact the primary one first")]
+    PrimaryContactRequired(String),
+    /// The tenant has as many contacts as it may have.
+    #[error("tenant `{0}` has as many contacts as a tenant may have")]
+    TooManyContacts(String),
     /// A request with this idempotency key is being carried out.
     #[error("a request with this Idempotency-Key is in progress")]
     IdempotencyInProgress,
@@ -199,6 +205,8 @@ impl Conflict {
             Self::SubscriptionEnded { .. } => "subscription_ended",
             Self::InvoiceClosed { .. } => "invoice_closed",
             Self::TierChangeUnsupported { .. } => "tier_change_unsupported",
+            Self::PrimaryContactRequired(_) => "primary_contact_required",
+            Self::TooManyContacts(_) => "too_many_contacts",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }

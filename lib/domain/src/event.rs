@@ -3,8 +3,8 @@ use serde::{Serialize, Serializer};
 
 use crate::billing_event::{InvoiceFact, PlanFact, SubscriptionFact};
 use crate::{
-    Address, Contact, Domain, Entitlement, Id, Job, Lead, PersonName, Reason, Tally, Tenant, TenantKey,
-    TenantStatus, Timestamp, Website,
+    Address, Contact, ContactKind, Domain, Entitlement, Id, Job, Lead, PersonName, Reason, Tally, Tenant,
+    TenantKey, TenantStatus, Timestamp, Website,
 };
 
 /// How the application plane reports back.
@@ -79,6 +79,17 @@ pub struct JobFact {
     deadline: Timestamp,
 }
 
+/// A contact as its own events show it: without personal data, which listeners read with the permission to.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactRef {
+    id: Id<Contact>,
+    is_primary: bool,
+    #[serde(rename = "type")]
+    kind: ContactKind,
+    version: u64,
+}
+
 /// What happened, with what a listener needs to know of it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
@@ -99,6 +110,11 @@ pub enum EventData {
         /// The job that led to it.
         #[serde(skip_serializing_if = "Option::is_none")]
         job_id: Option<Id<Job>>,
+    },
+    /// `contact.*`
+    Contact {
+        /// The contact after it.
+        contact: ContactRef,
     },
     /// `tenant.provisioning_requested`
     #[serde(rename_all = "camelCase")]
@@ -238,6 +254,25 @@ impl Event {
             at,
             data,
             tally,
+        }
+    }
+
+    /// Something happened to a contact; the event is about its tenant.
+    pub fn of_contact(kind: &'static str, contact: &Contact, id: Id<Event>, at: Timestamp) -> Self {
+        let fact = ContactRef {
+            id: contact.id,
+            is_primary: contact.is_primary,
+            kind: contact.kind,
+            version: contact.version,
+        };
+        Self {
+            id,
+            kind,
+            subject: contact.tenant_id.to_string(),
+            tenant_id: Some(contact.tenant_id),
+            at,
+            data: EventData::Contact { contact: fact },
+            tally: Tally::default(),
         }
     }
 

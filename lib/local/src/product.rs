@@ -55,6 +55,7 @@ pub fn groups() -> Vec<Routes> {
         tenantry_site::routes(),
         tenantry_leads::routes(),
         tenantry_tenants::routes(),
+        tenantry_accounts::routes(),
         tenantry_callbacks::routes(),
     ]
 }

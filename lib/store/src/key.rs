@@ -17,6 +17,8 @@ pub(crate) const COUNT_SHARDS: u8 = 16;
 
 /// Begins the sort key of what `GET /tenants/{id}` may include.
 pub(crate) const TENANT_PREFIX: &str = "TENANT";
+/// Begins the sort key of a tenant's contacts.
+pub(crate) const CONTACT_PREFIX: &str = "TENANT#CONTACT#";
 /// Begins the sort key of a tenant's jobs.
 pub(crate) const JOB_PREFIX: &str = "TENANT#JOB#";
 /// Begins the sort key of a tenant's resources.
@@ -108,7 +110,12 @@ pub(crate) fn callback_key(tenant: Id<Tenant>, job: Id<Job>) -> Key {
 }
 
 pub(crate) fn contact(tenant: Id<Tenant>, id: Id<Contact>) -> Key {
-    Key::new(format!("TENANT#{tenant}"), format!("TENANT#CONTACT#{id}"))
+    Key::new(format!("TENANT#{tenant}"), format!("{CONTACT_PREFIX}{id}"))
+}
+
+/// Outside the range that is read with the tenant.
+pub(crate) fn contact_count(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "COUNT#CONTACTS")
 }
 
 pub(crate) fn job(tenant: Id<Tenant>, id: Id<Job>) -> Key {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod call;
+mod contact;
 mod count;
 mod cursor;
 mod entity;

@@ -75,14 +75,6 @@ impl Versioned for Tenant {
     }
 }
 
-impl Entity for Contact {
-    const TYPE: &'static str = "contact";
-
-    fn keys(&self) -> Keys {
-        Keys::only(key::contact(self.tenant_id, self.id))
-    }
-}
-
 impl Entity for Resource {
     const TYPE: &'static str = "resource";
 
@@ -101,7 +93,7 @@ impl Transaction {
         let taken = Conflict::TenantKeyTaken(tenant.key.to_string());
         self.reserve(&Unique::TenantKey(&tenant.key), &tenant.id.to_string(), taken)
             .create(tenant, modified(tenant.id))
-            .add(contact)
+            .add_first_contact(contact)
             .count_tenant(tenant.id, tenant.status, 1)
     }
 

@@ -132,6 +132,24 @@ impl TestApp {
         Id::<Tenant>::new(self.clock.now(), &*self.entropy).to_string()
     }
 
+    /// Puts a tenant into a status without any of what leads there.
+    pub async fn force_status(&self, tenant_id: &str, status: &str) {
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let update = self
+            .product
+            .table
+            .client
+            .update_item()
+            .table_name(tenantry_local::TABLE);
+        let update = update
+            .key("pk", text(&format!("TENANT#{tenant_id}")))
+            .key("sk", text("TENANT"))
+            .update_expression("SET #status = :status")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status));
+        update.send().await.expect("the table can be written");
+    }
+
     fn token(&self, subject: &Subject) -> String {
         self.product
             .issuer

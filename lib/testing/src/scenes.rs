@@ -110,6 +110,12 @@ impl TestApp {
         answer.expect(201).text_at("/id")
     }
 
+    /// Creates something of an account as an operator; answers its id.
+    pub async fn account_thing(&self, path: &str, body: &Value) -> String {
+        let answer = self.post(path).bearer(&self.operator()).json(body).send().await;
+        answer.expect(201).text_at("/id")
+    }
+
     /// Requests provisioning and reads the event.
     pub async fn provision(&self, tenant_id: &str) -> Provisioning {
         let path = format!("/tenants/{tenant_id}/provision");

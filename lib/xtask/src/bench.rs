@@ -6,10 +6,11 @@ use std::process::Command;
 use crate::in_workspace;
 
 /// The packages whose binaries are functions.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 6] = [
     "tenantry-site",
     "tenantry-leads",
     "tenantry-tenants",
+    "tenantry-accounts",
     "tenantry-callbacks",
     "tenantry-relay",
 ];

@@ -11,6 +11,7 @@ pub(crate) enum Function {
     Site,
     Leads,
     Tenants,
+    Accounts,
     Callbacks,
     Relay,
 }
@@ -20,15 +21,17 @@ pub(crate) enum Supply {
     Site,
     Leads { sent: usize },
     Tenants { tenant_id: String, token: String },
+    Accounts { tenant_id: String, token: String },
     Callbacks(Vec<Report>),
     Relay(Vec<Value>),
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Site,
         Self::Leads,
         Self::Tenants,
+        Self::Accounts,
         Self::Callbacks,
         Self::Relay,
     ];
@@ -39,6 +42,7 @@ impl Function {
             Self::Site => "site",
             Self::Leads => "leads",
             Self::Tenants => "tenants",
+            Self::Accounts => "accounts",
             Self::Callbacks => "callbacks",
             Self::Relay => "relay",
         }
@@ -50,6 +54,7 @@ impl Function {
             Self::Site => "GET /health",
             Self::Leads => "POST /leads",
             Self::Tenants => "GET /tenants/{id}",
+            Self::Accounts => "GET /contacts",
             Self::Callbacks => "POST /webhook",
             Self::Relay => "an event and a mail",
         }
@@ -77,6 +82,7 @@ impl Function {
         }
         match self {
             Self::Site | Self::Callbacks => {}
+            Self::Accounts => environment.push(issuers),
             Self::Leads => environment.extend([
                 issuers,
                 ("FRONTEND_URL", "https://app.example.com/verify".to_owned()),
@@ -112,6 +118,10 @@ impl Function {
                 tenant_id: installation.create_tenant("measured").await?,
                 token: cloud.token_key.operator_token(),
             }),
+            Self::Accounts => Ok(Supply::Accounts {
+                tenant_id: installation.create_tenant("measured").await?,
+                token: cloud.token_key.operator_token(),
+            }),
             Self::Callbacks => reports(count, installation).await.map(Supply::Callbacks),
             Self::Relay => batches(count, installation).await.map(Supply::Relay),
         }
@@ -120,7 +130,7 @@ impl Function {
     /// Whether the event was answered as it should be: what fails early is fast.
     pub(crate) fn check(self, answer: &Value) -> Result<(), Error> {
         let is_right = match self {
-            Self::Site | Self::Tenants => answer["statusCode"] == 200,
+            Self::Site | Self::Tenants | Self::Accounts => answer["statusCode"] == 200,
             Self::Leads => answer["statusCode"] == 201,
             Self::Callbacks => answer["statusCode"] == 204,
             Self::Relay => *answer == json!({ "batchItemFailures": [] }),
@@ -147,6 +157,13 @@ impl Supply {
                 let headers = [("authorization", authorization.as_str())];
                 let path = format!("/tenants/{tenant_id}");
                 Ok(http_event("GET", "/tenants/{id}", &path, &headers, ""))
+            }
+            Self::Accounts { tenant_id, token } => {
+                let authorization = format!("Bearer {token}");
+                let headers = [("authorization", authorization.as_str())];
+                let mut event = http_event("GET", "/contacts", "/contacts", &headers, "");
+                event["rawQueryString"] = format!("tenantId={tenant_id}").into();
+                Ok(event)
             }
             Self::Callbacks(reports) => {
                 let report = reports.pop().ok_or("no job is left to report on")?;

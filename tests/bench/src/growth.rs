@@ -282,6 +282,26 @@ impl Ground {
                 let subscription = json!({ "id": "sub_1", "plan": { "tier": "BASIC" } });
                 as_operator("POST", &format!("/tenants/{id}/provision"), Some(&subscription))
             }
+            "GET /contacts" => as_operator("GET", &format!("/contacts?tenantId={tenant}"), None),
+            "GET /contacts/count" => as_operator("GET", &format!("/contacts/count?tenantId={tenant}"), None),
+            "POST /contacts" => {
+                let id = installation.create_tenant(&key).await?;
+                as_operator("POST", "/contacts", Some(&new_contact(&id, &email)))
+            }
+            "GET /contacts/{id}" | "PATCH /contacts/{id}" | "DELETE /contacts/{id}" => {
+                let tenant = installation.create_tenant(&key).await?;
+                let id = id_of(
+                    &installation
+                        .create("/contacts", &new_contact(&tenant, &email))
+                        .await?,
+                )?;
+                let path = format!("/contacts/{id}?tenantId={tenant}");
+                match route.split_once(' ') {
+                    Some(("PATCH", _)) => as_operator("PATCH", &path, Some(&json!({ "isPrimary": true }))),
+                    Some(("DELETE", _)) => as_operator("DELETE", &path, None),
+                    _ => as_operator("GET", &path, None),
+                }
+            }
             "POST /webhook" => {
                 let id = installation.create_tenant(&key).await?;
                 installation.provision(&id).await?;
@@ -293,6 +313,10 @@ impl Ground {
             .into()),
         }
     }
+}
+
+fn new_contact(tenant: &str, email: &str) -> Value {
+    json!({ "tenantId": tenant, "firstName": "Grace", "lastName": "Hopper", "email": email })
 }
 
 /// A short word that is another one for every route, so that what one creates is not in another one's way.

@@ -30,7 +30,7 @@ Measures what Tenantry costs.
 Usage: tenantry-bench cold | load | growth [options]
 
 cold: starts each function under a stand-in for Lambda's runtime API, with a DynamoDB behind TLS
-  --functions A,B    only these of site, leads, tenants, callbacks, relay
+  --functions A,B    only these of site, leads, tenants, accounts, callbacks, relay
   --bin-dir DIR      where the binaries are
   --built TEXT       how they were built; printed
   --runs N           starts of each function, 5 if absent

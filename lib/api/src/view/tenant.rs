@@ -1,6 +1,6 @@
 use serde::Serialize;
 use serde_json::Value;
-use tenantry_domain::{Contact, ContactKind, Lead, Resource, Tenant};
+use tenantry_domain::{Contact, Lead, Resource, Tenant};
 use utoipa::ToSchema;
 
 use super::{AddressView, LeadView};
@@ -81,6 +81,9 @@ pub struct ContactView {
     /// Its id.
     #[schema(format = "uuid")]
     id: String,
+    /// Whose contact it is.
+    #[schema(format = "uuid")]
+    tenant_id: String,
     /// First name.
     first_name: String,
     /// Last name.
@@ -206,7 +209,7 @@ impl From<Contact> for ContactView {
     fn from(contact: Contact) -> Self {
         let Contact {
             id,
-            tenant_id: _,
+            tenant_id,
             first_name,
             last_name,
             email,
@@ -216,18 +219,14 @@ impl From<Contact> for ContactView {
             modified_at,
             version,
         } = contact;
-        let kind = match kind {
-            ContactKind::Admin => "admin",
-            ContactKind::Billing => "billing",
-            ContactKind::Other => "other",
-        };
         Self {
             id: id.to_string(),
+            tenant_id: tenant_id.to_string(),
             first_name: first_name.to_string(),
             last_name: last_name.to_string(),
             email: email.as_str().to_owned(),
             is_primary,
-            kind,
+            kind: kind.name(),
             created_at: created_at.to_string(),
             modified_at: modified_at.to_string(),
             version,
@@ -250,6 +249,12 @@ impl From<Resource> for ResourceView {
             metadata,
             reported_at: reported_at.to_string(),
         }
+    }
+}
+
+impl Tagged for ContactView {
+    fn version(&self) -> u64 {
+        self.version
     }
 }
 

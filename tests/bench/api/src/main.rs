@@ -118,6 +118,7 @@ fn api(options: &Options, client: &Client) -> Result<Router, Error> {
         tenantry_site::routes(),
         tenantry_leads::routes(),
         tenantry_tenants::routes(),
+        tenantry_accounts::routes(),
         tenantry_callbacks::routes(),
     ];
     Ok(router(groups, &edge).layer(from_fn(name_client)))
