@@ -5,6 +5,7 @@ mod keys;
 mod otlp;
 #[cfg(feature = "relay")]
 mod relay;
+mod sdk;
 mod start;
 mod telemetry;
 mod tokens;

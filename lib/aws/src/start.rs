@@ -1,8 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::request::RequestContext;
@@ -17,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::https::{Https, aws_roots};
 use crate::keys::HttpKeys;
+use crate::sdk::sdk_config;
 use crate::telemetry::{Telemetry, Work};
 use crate::tokens::RING;
 
@@ -43,7 +43,7 @@ impl Process {
     /// Reads the environment, opens the keyring, and makes the first call to the table, so that the first request need not.
     pub async fn start() -> Result<Self, Error> {
         let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
-        let sdk = sdk_config().await?;
+        let sdk = sdk_of_environment()?;
         let table = Table::new(&sdk)?;
         // Two connections at once: each is several round trips.
         let (keyring, ()) = tokio::join!(open_keyring(&sdk), table.warm_up());
@@ -53,7 +53,7 @@ impl Process {
     /// Starts without the deployment's keys.
     async fn start_without_keys() -> Result<Self, Error> {
         let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
-        let sdk = sdk_config().await?;
+        let sdk = sdk_of_environment()?;
         let table = Table::new(&sdk)?;
         table.warm_up().await;
         Self::with(sdk, telemetry, &table, throwaway_keyring())
@@ -189,16 +189,9 @@ fn request_id<B>(response: &http::Response<B>) -> &str {
     id.and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
-async fn sdk_config() -> Result<SdkConfig, Error> {
+fn sdk_of_environment() -> Result<SdkConfig, Error> {
     let https = Https::trusting(aws_roots(setting(CA_BUNDLE).as_deref())?)?;
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .build();
-    Ok(aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
-        .timeout_config(timeouts)
-        .load()
-        .await)
+    Ok(sdk_config(https, setting)?)
 }
 
 /// From Secrets Manager; or from `TENANTRY_MASTER_KEY` (base64 of 32 bytes), for runs outside AWS.
