@@ -17,11 +17,12 @@ mod port;
 mod secret;
 pub mod signature;
 mod trace;
+mod web_address;
 
 pub use chance::{OsEntropy, SystemClock};
 pub use config::{Config, ConfigError, Issuer};
 pub use context::{App, Context, Error, Idempotency};
-pub use dialect::{JobRequest, Notice};
+pub use dialect::{About, Answer, BusEvent, Ignored, JobRequest, Notice, Verdict};
 pub use job_report::{Report, close_job};
 pub use keyring::{KeyError, Keyring};
 pub use message::{Body, Envelope, Posted, open_message};
@@ -29,3 +30,4 @@ pub use onboarding::{Onboarded, found_tenant};
 pub use port::{BusEntry, EventBus, MailPort, Undelivered};
 pub use secret::{new_code, new_webhook_secret, sha256_hex};
 pub use trace::TraceContext;
+pub use web_address::web_address;

@@ -6,6 +6,7 @@ use tenantry_domain::{
     Entropy, Id, Job, JobKind, NewTenant, PersonName, Tenant, TenantKey, Text, Timestamp, Wire, WireChanges,
 };
 
+use super::answer::{Answer, BusEvent, Ignored};
 use super::{Notice, Said, arc, check_keys, sbt};
 
 /// The same byte everywhere.
@@ -253,4 +254,128 @@ fn every_missing_key_is_named() {
     assert!(check_keys(&said.detail, &scene.job).is_err());
     scene.job.kind = JobKind::ChangeTier;
     assert_eq!(check_keys(&Map::new(), &scene.job), Ok(()));
+}
+
+fn consumed() -> Vec<(String, BusEvent)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialect/golden/consumed");
+    let files = std::fs::read_dir(folder).expect("the folder is there");
+    let mut events: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("the folder can be read").path();
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned();
+            let text = std::fs::read_to_string(path).expect("the file can be read");
+            (name, serde_json::from_str(&text).expect("the file is an event"))
+        })
+        .collect();
+    events.sort_by(|(one, _), (other, _)| one.cmp(other));
+    events
+}
+
+#[test]
+fn answers_are_read_like_this() {
+    for (name, event) in consumed() {
+        let read = Answer::read(&event);
+
+        assert_eq!(read.is_err(), name.starts_with("ignored-"), "{name}: {read:?}");
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "golden" }, {
+            insta::assert_debug_snapshot!(format!("consumed-{name}"), read);
+        });
+    }
+}
+
+#[test]
+fn an_answer_fits_the_jobs_of_its_own_plane_only() {
+    let of = |name: &str| {
+        let found = consumed().into_iter().find(|(file, _)| file == name);
+        found.map(|(_, event)| event).expect("there is such a file")
+    };
+    let cases = [
+        ("sbt-0.9-provision-success", vec![Dialect::Sbt09]),
+        (
+            "sbt-0.5.8-provision-success",
+            vec![Dialect::Sbt058, Dialect::Sbt05, Dialect::Sbt03],
+        ),
+        (
+            "sbt-0.3-provision-success",
+            vec![Dialect::Sbt058, Dialect::Sbt05, Dialect::Sbt03],
+        ),
+        ("arc-deployment-success", vec![Dialect::Arc]),
+        ("tenantry-succeeded", vec![Dialect::Tenantry]),
+        ("sbt-0.9-deprovision-success", vec![]),
+    ];
+    for (name, fitting) in cases {
+        let event = of(name);
+        let answer = Answer::read(&event).expect("it is an answer");
+
+        let fits =
+            |dialect: &Dialect| answer.fits(&event, &scene(Wire::preset(*dialect), JobKind::Provision).job);
+
+        assert_eq!(
+            Dialect::ALL.into_iter().filter(fits).collect::<Vec<_>>(),
+            fitting,
+            "{name}"
+        );
+    }
+    let event = of("sbt-0.9-provision-success");
+    let answer = Answer::read(&event).expect("it is an answer");
+    for changes in [
+        json!({ "answersFrom": ["another"] }),
+        json!({ "answersFrom": [] }),
+        json!({ "prefix": "other_" }),
+    ] {
+        let changes = WireChanges::parse(changes).expect("the example is sound");
+        let wire = Wire::preset(Dialect::Sbt09)
+            .with(&changes)
+            .expect("the example is sound");
+        assert!(
+            !answer.fits(&event, &scene(wire, JobKind::Provision).job),
+            "{changes:?}"
+        );
+    }
+}
+
+#[test]
+fn infrastructure_ends_a_job_only_where_nothing_is_deployed_after_it() {
+    let (_, event) = consumed().remove(
+        consumed()
+            .iter()
+            .position(|(name, _)| name == "arc-provisioning-success")
+            .expect("there is such a file"),
+    );
+    let answer = Answer::read(&event).expect("it is an answer");
+    let ends_with = |changes: Value| {
+        let changes = WireChanges::parse(changes).expect("the example is sound");
+        let wire = Wire::preset(Dialect::Arc)
+            .with(&changes)
+            .expect("the example is sound");
+        answer.outcome(&scene(wire, JobKind::Provision).job).is_some()
+    };
+
+    assert!(!ends_with(json!({})));
+    assert!(ends_with(json!({ "finalEvent": "TENANT_PROVISIONING_SUCCESS" })));
+    assert_eq!(
+        Answer::read(&BusEvent {
+            detail: json!({ "tenant": 5 }),
+            ..event
+        })
+        .map(|_| ()),
+        Err(Ignored("it names no tenant"))
+    );
+}
+
+#[test]
+fn what_was_said_before_the_job_was_asked_for_is_stale() {
+    let job = scene(Wire::preset(Dialect::Sbt03), JobKind::Provision).job;
+    let (_, event) = consumed().remove(0);
+    let at = |ms: i64| BusEvent {
+        time: job.created_at.plus_ms(ms),
+        ..event.clone()
+    };
+
+    assert!(Answer::is_stale(&at(-1000), &job));
+    assert!(!Answer::is_stale(&at(0), &job));
 }

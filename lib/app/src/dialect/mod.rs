@@ -1,10 +1,12 @@
 //! What an application plane is told and what it answers, in its own language.
 
+mod answer;
 mod arc;
 #[cfg(test)]
 mod golden;
 mod sbt;
 
+pub use answer::{About, Answer, BusEvent, Ignored, Verdict};
 use serde_json::{Map, Value};
 use tenantry_domain::{
     Callback, Conflict, Contact, Dialect, Entitlement, Error as DomainError, Event, Invalid, Job, JobKind,
