@@ -67,7 +67,8 @@ SOURCE = "tenantry"
 MAIL_IDENTITY = "example.com"
 SCRAPE_TOKEN = secrets.token_hex(32)
 # What the README tells an application plane to subscribe to.
-ORDERS = {"source": [SOURCE], "detail-type": ["tenant.provisioning_requested.v1"]}
+ORDERS = {"source": [SOURCE], "detail-type": [
+    f"tenant.{kind}_requested.v1" for kind in ("provisioning", "deprovisioning", "tier_change")]}
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 STARTUP_SECONDS = 60

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tenantry_api::KeySource as _;
 use tenantry_domain::Clock as _;
 use tenantry_domain::Permission::{
-    self, CreateContact, CreateTenant, DeleteContact, DeleteLead, ProvisionTenant, UpdateContact, UpdateLead,
-    UpdateTenant, ViewAuditLog, ViewContact, ViewLead, ViewTenant,
+    self, CreateContact, CreateTenant, DeleteContact, DeleteLead, DeleteTenant, ProvisionTenant,
+    UpdateContact, UpdateLead, UpdateTenant, ViewAuditLog, ViewContact, ViewLead, ViewTenant,
 };
 use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
 use tenantry_testing::{Answer, Call, TestApp};
@@ -119,6 +119,49 @@ const POLICY: &[Row] = &[
         "GET /tenants/{id}/jobs/{jobId}",
         Some(ViewTenant),
         "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/jobs/{jobId}/retry",
+        Some(ProvisionTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/jobs/{jobId}/cancel",
+        Some(ProvisionTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    // A tenant's life is its operators' affair.
+    row(
+        "POST /tenants/{id}/suspend",
+        Some(UpdateTenant),
+        "TFFF+FFFFTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/reactivate",
+        Some(UpdateTenant),
+        "TFFF+FFFFTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/change-tier",
+        Some(UpdateTenant),
+        "TFFF+FFFFTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/offboard",
+        Some(DeleteTenant),
+        "TFFF+FFFFTT",
         'T',
         'T',
     ),

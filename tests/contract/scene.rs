@@ -62,14 +62,25 @@ impl Scene {
         let tenant_id = founded.expect(201).text_at("/id");
         let elsewhere = app.tenant("elsewhere").await;
         let needs_resources = route.contains("/resources");
-        let needs_job = route.contains("/jobs") || route == "POST /webhook" || needs_resources;
+        // These are about a tenant in use, or one that was.
+        let needs_use = ["/suspend", "/reactivate", "/change-tier", "/offboard"]
+            .iter()
+            .any(|command| route.ends_with(command));
+        let needs_job = route.contains("/jobs") || route == "POST /webhook" || needs_resources || needs_use;
         let provisioning = if needs_job {
             Some(app.provision(&tenant_id).await)
         } else {
             None
         };
-        if let Some(job) = provisioning.as_ref().filter(|_| needs_resources) {
+        if let Some(job) = provisioning.as_ref().filter(|_| needs_resources || needs_use) {
             app.report(job, &job.success()).await.expect(204);
+        }
+        if let Some(job) = provisioning.as_ref().filter(|_| route.ends_with("/retry")) {
+            app.report(job, &job.failure("no room")).await.expect(204);
+        }
+        if route.ends_with("/reactivate") {
+            let body = json!({ "reason": "not paid" });
+            app.command(&tenant_id, "suspend", &body).await.expect(200);
         }
         let thing_id = thing_of(&app, &tenant_id, route).await;
         app.settle().await;
@@ -119,13 +130,19 @@ impl Scene {
             | "GET /contacts"
             | "GET /contacts/count"
             | "GET /contacts/{id}"
-            | "DELETE /contacts/{id}" => None,
+            | "DELETE /contacts/{id}"
+            | "POST /tenants/{id}/jobs/{jobId}/retry" => None,
             "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
             "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
             "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),
             "POST /tenants" => Some(TestApp::new_tenant("globex")),
             "PATCH /tenants/{id}" => Some(json!({ "name": "Acme Ltd" })),
             "POST /tenants/{id}/provision" => Some(TestApp::subscription()),
+            "POST /tenants/{id}/suspend" => Some(json!({ "reason": "not paid" })),
+            "POST /tenants/{id}/reactivate" => Some(json!({ "reason": "paid" })),
+            "POST /tenants/{id}/change-tier" => Some(json!({ "tier": "PREMIUM" })),
+            "POST /tenants/{id}/offboard" => Some(json!({ "reason": "contract ended" })),
+            "POST /tenants/{id}/jobs/{jobId}/cancel" => Some(json!({ "reason": "by mistake" })),
             "POST /webhook" => Some(self.job().success()),
             "POST /contacts" => Some(json!({
                 "tenantId": self.tenant_id, "firstName": "Alan", "lastName": "Turing", "email": "alan@acme.com", "isPrimary": true,

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenantry_api::{Edge, FromMembers, Members, NoContent, Operation, Problem, RawBody};
 use tenantry_app::{Context, Report, close_job, signature, web_address};
 use tenantry_domain::{
-    Actor, Error as DomainError, Id, Outcome, Reason, Resource, Rule, Tenant, TenantScope, Text,
+    Actor, Error as DomainError, Id, Job, JobKind, Outcome, Reason, Resource, Rule, Tenant, TenantScope, Text,
 };
 use tenantry_store::{CallbackKey, TenantParts};
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ pub(crate) struct ReportDoc {
     /// The tenant's id.
     #[schema(format = "uuid")]
     initiator_id: String,
-    /// 0: provisioned.
+    /// 0: made, or made to fit another tier; 1: removed.
     #[schema(value_type = i32, example = 0)]
     r#type: i32,
     /// What became of it.
@@ -95,7 +95,7 @@ fn refused() -> Problem {
     Problem::unsigned(detail)
 }
 
-/// Report on a provisioning job.
+/// Report on a job.
 ///
 /// Signed with the secret of the job's event: header `x-timestamp` is now in milliseconds since 1970, within 20 seconds of
 /// our clock; `x-signature` is the lower-case hex HMAC-SHA256 of body, the event's `callback.context` and the timestamp, one
@@ -127,11 +127,10 @@ pub(crate) async fn receive_webhook(
         operation.correlate(&callback_key.correlation_id);
         let report: ReportBody =
             Members::read(value.clone(), &context.app.config).map_err(DomainError::Invalid)?;
-        match close_job(context, &parts, report.into_report(callback_key, context)).await {
+        report.check_kind(&parts, callback_key.job_id)?;
+        match close_job(context, &parts, report.into_report(&callback_key, context)).await {
             Ok(()) => return Ok(NoContent),
-            Err(tenantry_app::Error::Refused(DomainError::Conflict(
-                tenantry_domain::Conflict::ModifiedConcurrently { .. },
-            ))) => {}
+            Err(error) if error.is_lost_race() => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -186,6 +185,7 @@ async fn verify(
 
 /// The report as it was read.
 struct ReportBody {
+    is_removal: bool,
     outcome: Outcome,
     resources: Vec<ReportedResource>,
 }
@@ -197,7 +197,25 @@ struct ReportedResource {
 }
 
 impl ReportBody {
-    fn into_report(self, callback_key: CallbackKey, context: &Context) -> Report {
+    /// Whether the report is of the type that the job asks for.
+    fn check_kind(&self, parts: &TenantParts, job_id: Id<Job>) -> Result<(), DomainError> {
+        let job = parts.jobs.iter().find(|job| job.id == job_id);
+        let expected = match job.map(|job| job.kind) {
+            Some(JobKind::Provision | JobKind::ChangeTier) => {
+                "must be 0, as the job makes or changes resources"
+            }
+            Some(JobKind::Deprovision) => "must be 1, as the job removes resources",
+            None => return Ok(()),
+        };
+        if job.is_some_and(|job| (job.kind == JobKind::Deprovision) == self.is_removal) {
+            return Ok(());
+        }
+        Err(DomainError::invalid(
+            Rule::new("wrong_type", expected).at("/type"),
+        ))
+    }
+
+    fn into_report(self, callback_key: &CallbackKey, context: &Context) -> Report {
         let tenant_id = callback_key.tenant_id;
         let mut resources: Vec<Resource> = Vec::new();
         for reported in self.resources {
@@ -217,9 +235,10 @@ impl ReportBody {
             });
         }
         Report {
+            job_id: callback_key.job_id,
             outcome: self.outcome,
             resources,
-            callback_key,
+            message: None,
         }
     }
 }
@@ -228,16 +247,24 @@ impl FromMembers for ReportBody {
     fn from_members(members: &mut Members<'_>) -> Option<Self> {
         let initiator = members.text("initiatorId", Id::<Tenant>::parse);
         let kind = match members.optional_number("type") {
-            Some(Some(0)) => Some(()),
+            Some(Some(0)) => Some(false),
+            Some(Some(1)) => Some(true),
             Some(None) => members.note("type", Rule::new("required", "is required")),
-            Some(Some(_)) => members.note("type", Rule::new("unknown_type", "must be 0 (provisioned)")),
+            Some(Some(_)) => members.note(
+                "type",
+                Rule::new("unknown_type", "must be 0 (made) or 1 (removed)"),
+            ),
             None => None,
         };
         let data = members.object::<ReportData>("data");
         initiator?;
-        kind?;
+        let is_removal = kind?;
         let ReportData { outcome, resources } = data?;
-        Some(Self { outcome, resources })
+        Some(Self {
+            is_removal,
+            outcome,
+            resources,
+        })
     }
 }
 

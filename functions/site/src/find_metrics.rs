@@ -67,6 +67,7 @@ fn render(figures: &Tally, oldest: Option<Timestamp>, now: Timestamp) -> String 
         &[
             labelled("outcome", "succeeded", Tally::JOBS_SUCCEEDED),
             labelled("outcome", "failed", Tally::JOBS_FAILED),
+            labelled("outcome", "cancelled", Tally::JOBS_CANCELLED),
         ],
     );
     family(

@@ -1,9 +1,9 @@
 use serde::Serialize;
-use tenantry_api::Tagged;
-use tenantry_domain::{Job, JobKind, JobStatus, Outcome, Step};
+use tenantry_api::{Accepted, Tagged};
+use tenantry_domain::{Job, JobStatus, Outcome, Step};
 use utoipa::ToSchema;
 
-/// One attempt to have a tenant provisioned.
+/// One thing that an application plane is asked to do for a tenant, once.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job)]
@@ -14,13 +14,13 @@ pub(crate) struct JobView {
     /// Whose it is.
     #[schema(format = "uuid")]
     tenant_id: String,
-    /// `provision`.
+    /// `provision`, `deprovision` or `change_tier`.
     kind: &'static str,
     /// Counts the tenant's jobs, from 1.
     attempt: u32,
     /// The wire that the application plane speaks.
     dialect: &'static str,
-    /// OPEN, SUCCEEDED or FAILED.
+    /// OPEN, SUCCEEDED, FAILED or CANCELLED.
     status: &'static str,
     /// The subscription's id on the billing side.
     subscription_id: String,
@@ -31,9 +31,12 @@ pub(crate) struct JobView {
     deadline: String,
     /// What happened, oldest first.
     steps: Vec<StepView>,
-    /// Why it failed, if the application plane said so.
+    /// Why it failed or was cancelled, if somebody said so; `deadline_exceeded` if nobody reported in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Who cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_by: Option<String>,
     /// Where the application is, if the application plane said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     app_plane_url: Option<String>,
@@ -75,25 +78,26 @@ impl From<Job> for JobView {
             modified_at,
             version,
         } = job;
-        let (reason, app_plane_url) = match outcome {
+        let reason = outcome
+            .as_ref()
+            .and_then(Outcome::reason)
+            .map(|reason| reason.to_string());
+        let (cancelled_by, app_plane_url) = match outcome {
             Some(Outcome::Success { app_plane_url }) => (None, app_plane_url),
-            Some(Outcome::Failure { reason }) => (reason.map(|reason| reason.to_string()), None),
-            None => (None, None),
+            Some(Outcome::Cancelled { by, .. }) => (Some(by.to_string()), None),
+            Some(Outcome::Failure { .. }) | None => (None, None),
         };
         Self {
             id: id.to_string(),
             tenant_id: tenant_id.to_string(),
-            kind: match kind {
-                JobKind::Provision => "provision",
-                JobKind::Deprovision => "deprovision",
-                JobKind::ChangeTier => "change_tier",
-            },
+            kind: kind.name(),
             attempt,
             dialect: wire.dialect.name(),
             status: match status {
                 JobStatus::Open => "OPEN",
                 JobStatus::Succeeded => "SUCCEEDED",
                 JobStatus::Failed => "FAILED",
+                JobStatus::Cancelled => "CANCELLED",
             },
             subscription_id: subscription.id.to_string(),
             tier: subscription.plan.tier,
@@ -106,6 +110,7 @@ impl From<Job> for JobView {
                 })
                 .collect(),
             reason,
+            cancelled_by,
             app_plane_url,
             created_at: created_at.to_string(),
             modified_at: modified_at.to_string(),
@@ -117,5 +122,14 @@ impl From<Job> for JobView {
 impl Tagged for JobView {
     fn version(&self) -> u64 {
         self.version
+    }
+}
+
+/// The answer to whatever started, stopped or repeated a job.
+pub(crate) fn accepted(job: Job) -> Accepted<JobView> {
+    let location = Some(format!("/tenants/{}/jobs/{}", job.tenant_id, job.id));
+    Accepted {
+        location,
+        body: job.into(),
     }
 }

@@ -1,5 +1,7 @@
 //! Tenants, their life, and their provisioning jobs.
 
+mod cancel_job;
+mod change_tier;
 mod check_tenant_key;
 mod count_tenants;
 mod create_tenant;
@@ -12,7 +14,11 @@ mod list_audit;
 mod list_jobs;
 mod list_resources;
 mod list_tenants;
+mod offboard_tenant;
 mod provision_tenant;
+mod reactivate_tenant;
+mod retry_job;
+mod suspend_tenant;
 mod update_tenant;
 mod verify_audit;
 #[cfg(test)]
@@ -20,7 +26,9 @@ mod walk;
 
 use tenantry_api::view::{AddressView, ContactView, LeadView, ResourceView, TenantView};
 use tenantry_api::{Access, Routes, routes};
-use tenantry_domain::Permission::{CreateTenant, ProvisionTenant, UpdateTenant, ViewAuditLog, ViewTenant};
+use tenantry_domain::Permission::{
+    CreateTenant, DeleteTenant, ProvisionTenant, UpdateTenant, ViewAuditLog, ViewTenant,
+};
 
 /// The routes of this group.
 pub fn routes() -> Routes {
@@ -50,8 +58,26 @@ pub fn routes() -> Routes {
             Access::Tenant(ProvisionTenant),
             routes!(provision_tenant::provision_tenant),
         )
+        .add(
+            Access::TenantByOperator(UpdateTenant),
+            routes!(suspend_tenant::suspend_tenant),
+        )
+        .add(
+            Access::TenantByOperator(UpdateTenant),
+            routes!(reactivate_tenant::reactivate_tenant),
+        )
+        .add(
+            Access::TenantByOperator(UpdateTenant),
+            routes!(change_tier::change_tier),
+        )
+        .add(
+            Access::TenantByOperator(DeleteTenant),
+            routes!(offboard_tenant::offboard_tenant),
+        )
         .add(Access::Tenant(ViewTenant), routes!(list_jobs::list_jobs))
         .add(Access::Tenant(ViewTenant), routes!(find_job::find_job))
+        .add(Access::Tenant(ProvisionTenant), routes!(retry_job::retry_job))
+        .add(Access::Tenant(ProvisionTenant), routes!(cancel_job::cancel_job))
         .add(
             Access::Tenant(ViewTenant),
             routes!(list_resources::list_resources),

@@ -1,18 +1,10 @@
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
-use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Scope};
-use tenantry_app::{Context, JobRequest, new_webhook_secret};
-use tenantry_domain::{
-    Callback, Conflict, EntitledPlan, Entitlement, Error as DomainError, Event, Id, Job, Kind, Rule,
-    TenantCommand, TenantScope, Text, Transition,
-};
-use tenantry_store::{CallbackKey, TenantParts, Transaction};
+use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Reply as _, Scope};
+use tenantry_app::{JobWish, start_job};
+use tenantry_domain::{EntitledPlan, Entitlement, Job, Rule, Text};
 use utoipa::ToSchema;
 
-use crate::job_view::JobView;
-
-/// How long after its deadline a job's callback key can still be told from a forged one: a day.
-const LATE_MS: i64 = 24 * 60 * 60 * 1000;
+use crate::job_view::{JobView, accepted};
 
 /// More than this of a plan does not fit beside the tenant into an event of 256 KiB.
 const MAX_PLAN_BYTES: usize = 64 * 1024;
@@ -128,120 +120,10 @@ pub(crate) async fn provision_tenant(
     Body(SubscriptionBody(subscription)): Body<SubscriptionBody>,
 ) -> Result<Accepted<JobView>, Problem> {
     operation.about_tenant(scope.tenant_id());
-    let parts = find_parts(&operation, &scope).await?;
-    if let Some(job) = open_job(&parts) {
-        return operation.finish(Transaction::new(), accepted(job)).await;
-    }
-    match start(&operation, &scope, &parts, subscription).await {
-        // Another start won the race; its job is the answer.
-        Err(problem) if problem.status() == http::StatusCode::CONFLICT && is_startable(&parts) => {
-            let parts = find_parts(&operation, &scope).await?;
-            let job = open_job(&parts).ok_or(problem)?;
-            operation.finish(Transaction::new(), accepted(job)).await
-        }
-        started => started,
-    }
-}
-
-async fn start(
-    operation: &Operation,
-    scope: &TenantScope,
-    parts: &TenantParts,
-    subscription: Entitlement,
-) -> Result<Accepted<JobView>, Problem> {
-    let context = &operation.context;
-    let change = context.change(scope.actor().clone());
-    let wire = context.wire_for(&subscription)?;
-    let job = Job::provision(
-        &parts.tenant,
-        subscription,
-        wire,
-        context.now,
-        &*context.app.entropy,
-    );
-    let tenant = parts.tenant.clone().provision(&job, &change)?;
-    let (callback_key, callback) = new_callback(context, &job);
-    let event = Event::provisioning_requested(
-        Transition::Changed(&parts.tenant, &tenant),
-        &parts.contacts,
-        &job,
-        callback.clone(),
-        context.new_id(),
-        context.now,
-    );
-    let mut entry = context.audit("tenant.provisioning_requested", &change);
-    entry.before = Some(serde_json::json!({ "status": parts.tenant.status }));
-    entry.after = Some(serde_json::json!({ "status": tenant.status, "tier": tenant.tier, "jobId": job.id }));
-    let conflict = Conflict::ModifiedConcurrently {
-        kind: Kind::Tenant,
-        id: tenant.id.to_string(),
-    };
-    let message = context.job_request(&JobRequest {
-        event: &event,
-        tenant: &tenant,
-        contacts: &parts.contacts,
-        job: &job,
-        callback: &callback,
-    })?;
-    let mut transaction = Transaction::new();
-    transaction
-        .replace_tenant(scope, &parts.tenant, &tenant, conflict.into())
-        .create_job(scope, &job, &callback_key)
-        .audit(&parts.trail, &entry)
-        .send(&message);
-    operation.finish(transaction, accepted(job)).await
-}
-
-async fn find_parts(operation: &Operation, scope: &TenantScope) -> Result<TenantParts, Problem> {
-    let parts = operation.context.store.find_tenant_with_jobs(scope).await?;
-    Ok(parts.ok_or_else(|| DomainError::not_found(Kind::Tenant, scope.tenant_id()))?)
-}
-
-fn open_job(parts: &TenantParts) -> Option<Job> {
-    parts
-        .jobs
-        .iter()
-        .find(|job| Some(job.id) == parts.tenant.open_job_id)
-        .cloned()
-}
-
-fn is_startable(parts: &TenantParts) -> bool {
-    TenantCommand::Provision.leads(parts.tenant.status).is_some()
-}
-
-fn new_callback(context: &Context, job: &Job) -> (CallbackKey, Callback) {
-    let secret = new_webhook_secret(&*context.app.entropy);
-    let callback_context = Id::<Callback>::new(context.now, &*context.app.entropy).to_string();
-    let purpose = format!("callback/{}", job.id);
-    let key = CallbackKey {
-        tenant_id: job.tenant_id,
-        job_id: job.id,
-        sealed_secret: context
-            .app
-            .keyring
-            .seal(&purpose, secret.expose_secret(), &*context.app.entropy),
-        context: callback_context.clone(),
-        expires_at: job.deadline.plus_ms(LATE_MS),
-        correlation_id: context.request_id.clone(),
-        spent_at: None,
-    };
-    let url = format!("{}/webhook", context.app.config.api_url);
-    (
-        key,
-        Callback {
-            url,
-            secret,
-            context: callback_context,
-        },
-    )
-}
-
-fn accepted(job: Job) -> Accepted<JobView> {
-    let location = Some(format!("/tenants/{}/jobs/{}", job.tenant_id, job.id));
-    Accepted {
-        location,
-        body: job.into(),
-    }
+    let wish = JobWish::Provision(Box::new(subscription));
+    let reply = |job: &Job| accepted(job.clone()).stored();
+    let job = start_job(&operation.context, &scope, &wish, reply).await?;
+    Ok(accepted(job))
 }
 
 #[cfg(test)]

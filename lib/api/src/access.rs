@@ -19,6 +19,8 @@ pub enum Access {
     Operator(Permission),
     /// Whoever holds the permission in the tenant that the path names.
     Tenant(Permission),
+    /// An operator with the permission, about the tenant that the path names.
+    TenantByOperator(Permission),
     /// Whoever holds the permission in the tenant that the path names, or the lead that became this tenant.
     TenantOrItsLead(Permission),
     /// Whoever holds the permission in the tenant that the request names: a member's own if it names none.
@@ -39,6 +41,7 @@ impl Access {
             | Self::AnyLeadOr(permission)
             | Self::Operator(permission)
             | Self::Tenant(permission)
+            | Self::TenantByOperator(permission)
             | Self::TenantOrItsLead(permission)
             | Self::Account(permission)
             | Self::AccountOrItsLead(permission) => Some(permission),
@@ -56,6 +59,7 @@ impl Access {
             | Self::AnyLeadOr(_)
             | Self::Operator(_)
             | Self::Tenant(_)
+            | Self::TenantByOperator(_)
             | Self::TenantOrItsLead(_)
             | Self::Account(_)
             | Self::AccountOrItsLead(_)
@@ -74,7 +78,7 @@ impl fmt::Display for Access {
             Self::OwnLead => f.write_str("The lead itself."),
             Self::OwnLeadOr(_) => write!(f, "The lead itself, or an operator with `{name}`."),
             Self::AnyLeadOr(_) => write!(f, "Any lead, or a caller with `{name}`."),
-            Self::Operator(_) => write!(f, "An operator with `{name}`."),
+            Self::Operator(_) | Self::TenantByOperator(_) => write!(f, "An operator with `{name}`."),
             Self::Tenant(_) => write!(f, "An operator, or a member of the tenant, with `{name}`."),
             Self::TenantOrItsLead(_) => {
                 write!(

@@ -68,6 +68,7 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
         | Access::AnyLeadOr(_)
         | Access::Operator(_)
         | Access::Tenant(_)
+        | Access::TenantByOperator(_)
         | Access::TenantOrItsLead(_)
         | Access::Account(_)
         | Access::AccountOrItsLead(_) => vec![SecurityRequirement::new("bearer", [""; 0])],

@@ -149,6 +149,11 @@ async fn authorize(
             caller.require_operator(permission)?;
             Ok(None)
         }
+        Access::TenantByOperator(permission) => {
+            caller.require_operator(permission)?;
+            let tenant: TenantId = param(parts, edge, "id").await?;
+            Ok(Some(caller.scope(tenant, permission)?))
+        }
         Access::Tenant(permission) => {
             caller.require_permission(permission)?;
             let tenant: TenantId = param(parts, edge, "id").await?;

@@ -23,6 +23,9 @@ fn yes() -> bool {
     true
 }
 
+/// Nobody may be kept from being erased for longer.
+pub const MAX_GRACE_DAYS: u16 = 365;
+
 /// How one deployment is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -40,6 +43,8 @@ pub struct Config {
     pub tiers: Tiers,
     /// How the application plane is spoken to, unless a plan says otherwise.
     pub application_plane: Wire,
+    /// For how many days an offboarded tenant cannot be erased, if nobody says otherwise.
+    pub offboard_grace_days: u16,
     /// Requests a minute that public routes take of one client address, and about one e-mail address.
     pub public_rate_per_minute: u32,
     /// Browser origins that may call the API.
@@ -85,6 +90,12 @@ impl Config {
             7 * 24 * 60,
         )?;
         let application_plane = application_plane(&lookup, minutes)?;
+        let grace_days = number(
+            "OFFBOARD_GRACE_DAYS",
+            &text("OFFBOARD_GRACE_DAYS", "30"),
+            0,
+            i64::from(MAX_GRACE_DAYS),
+        )?;
         let rate = number(
             "PUBLIC_RATE_PER_MINUTE",
             &text("PUBLIC_RATE_PER_MINUTE", "10"),
@@ -102,6 +113,7 @@ impl Config {
             mail_from: text("MAIL_FROM", "no-reply@example.com"),
             tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
             application_plane,
+            offboard_grace_days: u16::try_from(grace_days).unwrap_or(MAX_GRACE_DAYS),
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
             cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
@@ -206,6 +218,7 @@ mod tests {
         assert_eq!(config.event_source, "tenantry");
         assert_eq!(config.application_plane, Wire::default());
         assert_eq!(config.application_plane.life_ms(), 60 * 60_000);
+        assert_eq!(config.offboard_grace_days, 30);
         assert_eq!(config.public_rate_per_minute, 10);
         assert_eq!(config.tiers.find("premium").as_deref(), Ok("PREMIUM"));
         assert!(config.cors_origins.is_empty());
@@ -251,6 +264,7 @@ mod tests {
             ("APPLICATION_PLANE", r#"{"bus":"a b"}"#, "/bus"),
             ("APPLICATION_PLANE_BUS", "a b", "/bus"),
             ("APPLICATION_PLANE_SOURCE", "aws.s3", "/answersFrom"),
+            ("OFFBOARD_GRACE_DAYS", "366", "OFFBOARD_GRACE_DAYS"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
             ("METRICS_TOKEN_SHA256", "secret", "METRICS_TOKEN_SHA256"),

@@ -77,6 +77,17 @@ impl From<tenantry_domain::Conflict> for Error {
     }
 }
 
+impl Error {
+    /// Whether somebody else changed the thing between our read and our write, so that it makes sense to look again.
+    pub fn is_lost_race(&self) -> bool {
+        use tenantry_domain::{Conflict, Error as DomainError};
+        matches!(
+            self,
+            Self::Refused(DomainError::Conflict(Conflict::ModifiedConcurrently { .. }))
+        )
+    }
+}
+
 impl Context {
     /// For one request.
     pub fn new(app: &Arc<App>, request_id: String, trace: TraceContext) -> Self {

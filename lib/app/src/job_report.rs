@@ -1,87 +1,195 @@
+use serde_json::{Map, Value, json};
 use tenantry_domain::{
-    Actor, Conflict, Error as DomainError, Event, Job, JobStatus, Kind, Outcome, Resource, TenantScope,
-    Transition,
+    Actor, Conflict, Error as DomainError, Id, Job, JobKind, JobStatus, Kind, Outcome, Reason, Resource,
+    Tenant, TenantScope, Transition,
 };
-use tenantry_store::{CallbackKey, TenantParts, Transaction};
+use tenantry_store::{CallbackKey, StoredReply, TenantParts, Transaction};
 
+use crate::job_request::tell;
 use crate::mail::{Content, Mail};
+use crate::start_job::{check_may_ask, find_job};
 use crate::{Context, Error};
 
 /// How long a spent callback key can still repeat its report: senders of webhooks try again for a day.
 const REPEAT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What an application plane reported on a job, and with what it proved that it may.
-#[derive(Debug)]
+/// How often somebody looks again after another one got in the way.
+pub(crate) const LOOKS: u32 = 5;
+
+/// What an application plane reported on a job.
+#[derive(Clone, Debug)]
 pub struct Report {
-    /// How the job ended.
+    /// The job.
+    pub job_id: Id<Job>,
+    /// How it ended.
     pub outcome: Outcome,
-    /// What it made; nothing after a failure.
+    /// What was made; nothing after a failure.
     pub resources: Vec<Resource>,
-    /// The key that signed the report.
-    pub callback_key: CallbackKey,
+    /// The message that brought the report, if it has an id of its own: sender and id. One that comes again changes nothing.
+    pub message: Option<(String, String)>,
+}
+
+impl Report {
+    /// How many resources one report may name, so that all of them fit into one transaction.
+    pub const MAX_RESOURCES: usize = 90;
 }
 
 /// Closes the job that the report is about and moves its tenant, in one transaction. A report that was made before
 /// changes nothing; one that contradicts the outcome is noted on the job and refused.
 pub async fn close_job(context: &Context, parts: &TenantParts, report: Report) -> Result<(), Error> {
     let Report {
+        job_id,
         outcome,
         resources,
-        callback_key,
+        message,
     } = report;
-    let tenant = &parts.tenant;
-    let scope = TenantScope::of_system(tenant.id, Actor::ApplicationPlane);
-    let change = context.change(Actor::ApplicationPlane);
-    let Some(job) = parts.jobs.iter().find(|job| job.id == callback_key.job_id) else {
-        return Err(DomainError::not_found(Kind::Job, callback_key.job_id).into());
-    };
+    let job = find_job(parts, job_id)?;
     if job.status == outcome.status() {
         return Ok(());
     }
-    if !job.is_open() {
-        return refuse_late(context, &scope, job, &outcome).await;
-    }
-    let closed = job.clone().close(outcome.clone(), context.now)?;
     let mut transaction = Transaction::new();
-    let (after, kind) = match &outcome {
-        Outcome::Success { app_plane_url } => (
-            tenant.clone().activate(app_plane_url.clone(), &change)?,
-            "tenant.activated",
-        ),
-        Outcome::Failure { reason } => (
-            tenant.clone().fail_provisioning(reason.clone(), &change)?,
-            "tenant.provisioning_failed",
-        ),
-    };
-    let event = Event::of_tenant(
-        kind,
-        Transition::Changed(tenant, &after),
-        Some(&closed),
-        context.new_id(),
-        context.now,
-    );
+    if let Some((sender, id)) = &message {
+        transaction.see(sender, id, context.now);
+    }
+    let is_late = !job.is_open();
+    if is_late {
+        let scope = TenantScope::of_system(parts.tenant.id, Actor::ApplicationPlane);
+        transaction.replace_job(&scope, &job.clone().refuse_late(&outcome, context.now));
+    } else {
+        let (_, end) = end_job(context, parts, job, outcome, &resources, Actor::ApplicationPlane)?;
+        transaction.append(end);
+    }
+    match context.store.commit(transaction).await {
+        // The same message again, of one kind or another: whoever was first has done what there was to do.
+        Err(tenantry_store::Error::Overtaken) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) if is_late => Err(Conflict::JobClosed {
+            job: job.id.to_string(),
+            status: job.status,
+        }
+        .into()),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The same for whoever has not read the tenant; looks again when somebody else got in the way.
+pub async fn take_report(context: &Context, tenant_id: Id<Tenant>, report: &Report) -> Result<(), Error> {
+    let scope = TenantScope::of_system(tenant_id, Actor::ApplicationPlane);
+    let mut looks = 1;
+    loop {
+        let parts = context.store.find_tenant_with_jobs(&scope).await?;
+        let parts = parts.ok_or_else(|| DomainError::not_found(Kind::Tenant, tenant_id))?;
+        match close_job(context, &parts, report.clone()).await {
+            Err(error) if error.is_lost_race() && looks < LOOKS => looks += 1,
+            closed => return closed,
+        }
+    }
+}
+
+/// Calls an open job off, and remembers the answer under the request's idempotency key. One that was called off before is
+/// the answer, and nothing changes.
+pub async fn cancel_job(
+    context: &Context,
+    scope: &TenantScope,
+    id: Id<Job>,
+    reason: Option<Reason>,
+    reply: impl Fn(&Job) -> StoredReply,
+) -> Result<Job, Error> {
+    let mut looks = 1;
+    loop {
+        let parts = context.store.find_tenant_with_jobs(scope).await?;
+        let parts = parts.ok_or_else(|| DomainError::not_found(Kind::Tenant, scope.tenant_id()))?;
+        let job = find_job(&parts, id)?;
+        check_may_ask(scope.actor(), job.kind)?;
+        if job.status == JobStatus::Cancelled {
+            context.commit(Transaction::new(), || reply(job)).await?;
+            return Ok(job.clone());
+        }
+        let by = scope.actor().clone();
+        let outcome = Outcome::Cancelled {
+            by: by.clone(),
+            reason: reason.clone(),
+        };
+        let (cancelled, transaction) = end_job(context, &parts, job, outcome, &[], by)?;
+        match context.commit(transaction, || reply(&cancelled)).await {
+            Err(error) if error.is_lost_race() && looks < LOOKS => looks += 1,
+            committed => return committed.map(|()| cancelled),
+        }
+    }
+}
+
+/// An open job's end and what it means for the tenant.
+pub(crate) fn end_job(
+    context: &Context,
+    parts: &TenantParts,
+    job: &Job,
+    outcome: Outcome,
+    resources: &[Resource],
+    by: Actor,
+) -> Result<(Job, Transaction), Error> {
+    let before = &parts.tenant;
+    let scope = TenantScope::of_system(before.id, by.clone());
+    let change = context.change(by);
+    let closed = job.clone().close(outcome.clone(), context.now)?;
+    let after = before.clone().close(&closed, &outcome, &change)?;
+    let is_success = matches!(outcome, Outcome::Success { .. });
+    let kind = closed.kind.result(is_success);
     let mut entry = context.audit(kind, &change);
-    entry.before = Some(serde_json::json!({ "status": tenant.status }));
-    entry.after = Some(
-        serde_json::json!({ "status": after.status, "statusReason": after.status_reason, "jobId": job.id }),
+    (entry.before, entry.after) = (
+        Some(json!({ "status": before.status })),
+        Some(ended(&after, &closed)),
     );
+    if before.tier != after.tier {
+        entry.before = Some(json!({ "status": before.status, "tier": before.tier }));
+    }
     let conflict = Conflict::ModifiedConcurrently {
         kind: Kind::Tenant,
-        id: tenant.id.to_string(),
+        id: before.id.to_string(),
     };
+    let mut transaction = Transaction::new();
     transaction
         .replace_job(&scope, &closed)
-        .replace_tenant(&scope, tenant, &after, conflict.into())
-        .put_callback_key(&scope, &spent(callback_key, context))
-        .audit(&parts.trail, &entry)
-        .send(&context.event(&event));
-    for resource in &resources {
-        transaction.put_resource(&scope, resource);
+        .replace_tenant(&scope, before, &after, conflict.into())
+        .audit(&parts.trail, &entry);
+    if let Some(key) = parts.callback_keys.iter().find(|key| key.job_id == job.id) {
+        transaction.put_callback_key(&scope, &spent(key.clone(), context));
     }
-    if closed.status == JobStatus::Succeeded {
+    tell(
+        context,
+        &mut transaction,
+        kind,
+        Transition::Changed(before, &after),
+        Some(&closed),
+    );
+    if is_success && job.kind != JobKind::Deprovision {
+        for resource in resources {
+            transaction.put_resource(&scope, resource);
+        }
+    }
+    if is_success && job.kind == JobKind::Provision {
         send_welcome(context, &mut transaction, parts, &after);
     }
-    Ok(context.store.commit(transaction).await?)
+    Ok((closed, transaction))
+}
+
+fn ended(after: &Tenant, job: &Job) -> Value {
+    let reason = job.outcome.as_ref().and_then(Outcome::reason);
+    let mut ended = Map::from_iter([
+        ("status".to_owned(), json!(after.status)),
+        ("statusReason".to_owned(), json!(after.status_reason)),
+        ("jobId".to_owned(), json!(job.id)),
+    ]);
+    match job.kind {
+        JobKind::Provision => {}
+        JobKind::Deprovision => {
+            ended.insert("reason".to_owned(), json!(reason));
+        }
+        JobKind::ChangeTier => {
+            ended.insert("reason".to_owned(), json!(reason));
+            ended.insert("tier".to_owned(), json!(after.tier));
+        }
+    }
+    Value::Object(ended)
 }
 
 fn spent(key: CallbackKey, context: &Context) -> CallbackKey {
@@ -92,28 +200,7 @@ fn spent(key: CallbackKey, context: &Context) -> CallbackKey {
     }
 }
 
-async fn refuse_late(
-    context: &Context,
-    scope: &TenantScope,
-    job: &Job,
-    outcome: &Outcome,
-) -> Result<(), Error> {
-    let mut transaction = Transaction::new();
-    transaction.replace_job(scope, &job.clone().refuse_late(outcome, context.now));
-    context.store.commit(transaction).await?;
-    Err(Conflict::JobClosed {
-        job: job.id.to_string(),
-        status: job.status,
-    }
-    .into())
-}
-
-fn send_welcome(
-    context: &Context,
-    transaction: &mut Transaction,
-    parts: &TenantParts,
-    tenant: &tenantry_domain::Tenant,
-) {
+fn send_welcome(context: &Context, transaction: &mut Transaction, parts: &TenantParts, tenant: &Tenant) {
     let Some(contact) = parts.contacts.iter().find(|contact| contact.is_primary) else {
         tracing::warn!(tenant.id = %tenant.id, "the tenant has no primary contact to welcome");
         return;
@@ -128,9 +215,4 @@ fn send_welcome(
         to: contact.email.clone(),
         content,
     }));
-}
-
-impl Report {
-    /// How many resources one report may name, so that all of them fit into one transaction.
-    pub const MAX_RESOURCES: usize = 90;
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Dialect, InvoiceStatus, JobStatus, SubscriptionStatus, TenantStatus};
+use crate::{Dialect, InvoiceStatus, JobKind, JobStatus, SubscriptionStatus, TenantStatus, Timestamp};
 
 /// What a value breaks: a stable code and a sentence, before it is known where the value stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -133,6 +133,28 @@ pub enum Conflict {
         /// How it ended.
         status: JobStatus,
     },
+    /// Another job of the tenant is under way, and it is of another kind.
+    #[error("job `{job}` ({kind}) is open; wait for its end or cancel it")]
+    JobOpen {
+        /// The job.
+        job: String,
+        /// What it asks for.
+        kind: JobKind,
+    },
+    /// The tenant has had another job since.
+    #[error("job `{0}` is not the tenant's latest")]
+    JobSuperseded(String),
+    /// The tenant is in this tier.
+    #[error("the tenant's tier is {0} already")]
+    TierUnchanged(String),
+    /// The tenant was offboarded too lately to be erased.
+    #[error("tenant `{tenant}` cannot be erased before {until}")]
+    GracePeriodRunning {
+        /// The tenant.
+        tenant: String,
+        /// From when on it can.
+        until: Timestamp,
+    },
     /// Somebody else changed the thing between our read and our write.
     #[error("{kind} `{id}` was changed by another request; read it again and retry")]
     ModifiedConcurrently {
@@ -198,6 +220,10 @@ impl Conflict {
             Self::LeadAlreadyOnboarded(_) => "lead_already_onboarded",
             Self::InvalidTransition { .. } => "invalid_transition",
             Self::JobClosed { .. } => "job_closed",
+            Self::JobOpen { .. } => "job_open",
+            Self::JobSuperseded(_) => "job_superseded",
+            Self::TierUnchanged(_) => "tier_unchanged",
+            Self::GracePeriodRunning { .. } => "grace_period_running",
             Self::ModifiedConcurrently { .. } => "modified_concurrently",
             Self::TenantSuspended(_) => "tenant_suspended",
             Self::PlanArchived(_) => "plan_archived",

@@ -3,8 +3,8 @@ use serde::{Serialize, Serializer};
 
 use crate::billing_event::{InvoiceFact, PlanFact, SubscriptionFact};
 use crate::{
-    Address, Contact, ContactKind, Domain, Entitlement, Id, Job, Lead, PersonName, Reason, Tally, Tenant,
-    TenantKey, TenantStatus, Timestamp, Website,
+    Address, Contact, ContactKind, Domain, Entitlement, Id, Job, JobKind, Lead, PersonName, Reason, Tally,
+    Tenant, TenantKey, TenantStatus, Timestamp, Website,
 };
 
 /// How the application plane reports back.
@@ -56,8 +56,18 @@ pub struct TenantFact {
     lead_id: Option<Id<Lead>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     app_plane_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erasable_at: Option<Timestamp>,
     created_at: Timestamp,
     version: u64,
+}
+
+/// What may be said of a tenant that was erased.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedTenantFact {
+    id: Id<Tenant>,
+    key: TenantKey,
 }
 
 /// A person as the provisioning event shows it: whom the application plane makes the first administrator.
@@ -145,6 +155,27 @@ pub enum EventData {
     Invoice {
         /// The invoice after it.
         invoice: Box<InvoiceFact>,
+    },
+    /// `tenant.deprovisioning_requested`, `tenant.tier_change_requested`
+    #[serde(rename_all = "camelCase")]
+    Job {
+        /// The tenant as it is.
+        tenant: Box<TenantFact>,
+        /// What it is provisioned for; of a change of tier, what it shall be provisioned for.
+        #[serde(serialize_with = "Entitlement::serialize_as_sent")]
+        subscription: Box<Entitlement>,
+        /// Why, when somebody said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// The job to report on.
+        job: JobFact,
+        /// How to report.
+        callback: Callback,
+    },
+    /// `tenant.erased`
+    Erased {
+        /// The tenant that was.
+        tenant: ErasedTenantFact,
     },
 }
 
@@ -243,7 +274,7 @@ impl Event {
         tally.merge(&Tally::of_jobs(job));
         let data = EventData::Tenant {
             tenant: fact_of(tenant),
-            reason: tenant.status_reason.clone(),
+            reason: reason_of(tenant, job),
             job_id: job.map(|job| job.id),
         };
         Self {
@@ -276,11 +307,12 @@ impl Event {
         }
     }
 
-    /// An application plane is asked to make a tenant's resources.
-    pub fn provisioning_requested(
+    /// An application plane is asked to do something for a tenant. Only who makes its resources hears of its people.
+    pub fn job_requested(
         transition: Transition<'_, Tenant>,
         contacts: &[Contact],
         job: &Job,
+        reason: Option<Reason>,
         callback: Callback,
         id: Id<Event>,
         at: Timestamp,
@@ -294,27 +326,90 @@ impl Event {
             email: contact.email.clone(),
             is_primary: contact.is_primary,
         });
-        let data = EventData::Provisioning {
-            tenant: fact_of(tenant),
-            contacts: contacts.collect(),
-            subscription: Box::new(job.subscription.clone()),
-            job: JobFact {
-                id: job.id,
-                attempt: job.attempt,
-                deadline: job.deadline,
+        let (tenant_fact, subscription) = (fact_of(tenant), Box::new(job.subscription.clone()));
+        let job_fact = JobFact {
+            id: job.id,
+            attempt: job.attempt,
+            deadline: job.deadline,
+        };
+        let data = match job.kind {
+            JobKind::Provision => EventData::Provisioning {
+                tenant: tenant_fact,
+                contacts: contacts.collect(),
+                subscription,
+                job: job_fact,
+                callback,
             },
-            callback,
+            JobKind::Deprovision | JobKind::ChangeTier => EventData::Job {
+                tenant: tenant_fact,
+                subscription,
+                reason,
+                job: job_fact,
+                callback,
+            },
         };
         let (subject, tenant_id) = (tenant.id.to_string(), Some(tenant.id));
         Self {
             id,
-            kind: "tenant.provisioning_requested",
+            kind: job.kind.request(),
             subject,
             tenant_id,
             at,
             data,
             tally,
         }
+    }
+
+    /// Nothing is left of a tenant but its key, its audit trail and the record of its end.
+    pub fn tenant_erased(tenant: &Tenant, id: Id<Event>, at: Timestamp) -> Self {
+        let fact = ErasedTenantFact {
+            id: tenant.id,
+            key: tenant.key.clone(),
+        };
+        Self {
+            id,
+            kind: "tenant.erased",
+            subject: tenant.id.to_string(),
+            tenant_id: Some(tenant.id),
+            at,
+            data: EventData::Erased { tenant: fact },
+            tally: Tally::of_tenants(&Transition::Removed(tenant), at),
+        }
+    }
+}
+
+impl JobKind {
+    /// The event that asks for such a job.
+    pub fn request(self) -> &'static str {
+        match self {
+            Self::Provision => "tenant.provisioning_requested",
+            Self::Deprovision => "tenant.deprovisioning_requested",
+            Self::ChangeTier => "tenant.tier_change_requested",
+        }
+    }
+
+    /// The event that tells how such a job ended.
+    pub fn result(self, is_success: bool) -> &'static str {
+        match (self, is_success) {
+            (Self::Provision, true) => "tenant.activated",
+            (Self::Provision, false) => "tenant.provisioning_failed",
+            (Self::Deprovision, true) => "tenant.offboarded",
+            (Self::Deprovision, false) => "tenant.deprovisioning_failed",
+            (Self::ChangeTier, true) => "tenant.tier_changed",
+            (Self::ChangeTier, false) => "tenant.tier_change_failed",
+        }
+    }
+}
+
+/// Why a job did not succeed, or why the tenant stands where it stands.
+fn reason_of(tenant: &Tenant, job: Option<&Job>) -> Option<Reason> {
+    let ended = job.and_then(|job| Some((job.kind, job.outcome.as_ref()?)));
+    match ended {
+        Some((JobKind::ChangeTier, outcome)) => outcome.reason(),
+        Some((JobKind::Provision | JobKind::Deprovision, outcome)) => {
+            outcome.reason().or_else(|| tenant.status_reason.clone())
+        }
+        None => tenant.status_reason.clone(),
     }
 }
 
@@ -330,6 +425,7 @@ fn fact_of(tenant: &Tenant) -> Box<TenantFact> {
         address: tenant.address.clone(),
         lead_id: tenant.lead_id,
         app_plane_url: tenant.app_plane_url.clone(),
+        erasable_at: tenant.erasable_at,
         created_at: tenant.created_at,
         version: tenant.version,
     })

@@ -6,8 +6,8 @@ use serde_json::{Map, json};
 
 use crate::{
     Actor, BillingInterval, Change, Currency, Deployment, Domain, Email, EntitledPlan, Entitlement, Entropy,
-    Id, Job, Lead, Limits, Member, Money, NewLead, NewTenant, Operator, Permission, PersonName, Plan,
-    PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp, Wire,
+    Id, Job, JobKind, Lead, Limits, Member, Money, NewLead, NewTenant, Operator, Permission, PersonName,
+    Plan, PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp, Wire,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -117,7 +117,11 @@ pub(crate) fn subscription() -> Entitlement {
 }
 
 pub(crate) fn job(tenant: &Tenant) -> Job {
-    Job::provision(tenant, subscription(), Wire::default(), now(), &Constant(3))
+    job_of_kind(tenant, JobKind::Provision)
+}
+
+pub(crate) fn job_of_kind(tenant: &Tenant, kind: JobKind) -> Job {
+    Job::request(tenant, kind, subscription(), Wire::default(), now(), &Constant(3))
 }
 
 pub(crate) fn operator(permissions: impl IntoIterator<Item = Permission>) -> Operator {

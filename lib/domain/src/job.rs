@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Timestamp, Wire};
+use crate::{Actor, Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Text, Timestamp, Wire};
 
 /// What a job asks the application plane to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,21 +24,23 @@ pub enum JobStatus {
     Open,
     /// It reported success.
     Succeeded,
-    /// It reported failure.
+    /// It reported failure, or nothing until the deadline.
     Failed,
+    /// Somebody called it off.
+    Cancelled,
 }
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
-    /// What: `requested`, `succeeded`, `failed`, `late_success_refused` or `late_failure_refused`.
+    /// What: `requested`, `succeeded`, `failed`, `cancelled`, `late_success_refused` or `late_failure_refused`.
     pub name: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// What the application plane reported.
+/// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "result")]
 pub enum Outcome {
@@ -56,9 +58,18 @@ pub enum Outcome {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         reason: Option<Reason>,
     },
+    /// Nobody waits for a report any more.
+    #[serde(rename_all = "camelCase")]
+    Cancelled {
+        /// Who called it off.
+        by: Actor,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<Reason>,
+    },
 }
 
-/// One attempt to have a tenant provisioned.
+/// One thing that an application plane is asked to do for a tenant, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
@@ -75,13 +86,13 @@ pub struct Job {
     pub wire: Wire,
     /// Where it stands.
     pub status: JobStatus,
-    /// What the tenant is provisioned for.
+    /// What the tenant is provisioned for; of a change of tier, what it shall be provisioned for.
     pub subscription: Entitlement,
     /// When an answer is overdue.
     pub deadline: Timestamp,
     /// What happened, oldest first.
     pub steps: Vec<Step>,
-    /// What was reported.
+    /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Outcome>,
     /// When it was started.
@@ -96,9 +107,10 @@ pub struct Job {
 const MAX_STEPS: usize = 50;
 
 impl Job {
-    /// A job that asks for the tenant's resources.
-    pub fn provision(
+    /// The tenant's next job.
+    pub fn request(
         tenant: &Tenant,
+        kind: JobKind,
         subscription: Entitlement,
         wire: Wire,
         now: Timestamp,
@@ -107,7 +119,7 @@ impl Job {
         Self {
             id: Id::new(now, entropy),
             tenant_id: tenant.id,
-            kind: JobKind::Provision,
+            kind,
             attempt: tenant.job_count + 1,
             status: JobStatus::Open,
             subscription,
@@ -139,10 +151,10 @@ impl Job {
             .into());
         }
         let status = outcome.status();
-        let name = if status == JobStatus::Succeeded {
-            "succeeded"
-        } else {
-            "failed"
+        let name = match outcome {
+            Outcome::Success { .. } => "succeeded",
+            Outcome::Failure { .. } => "failed",
+            Outcome::Cancelled { .. } => "cancelled",
         };
         Ok(Self {
             status,
@@ -158,6 +170,7 @@ impl Job {
         let name = match outcome {
             Outcome::Success { .. } => "late_success_refused",
             Outcome::Failure { .. } => "late_failure_refused",
+            Outcome::Cancelled { .. } => "late_cancellation_refused",
         };
         self.with_step(name, now)
     }
@@ -183,7 +196,43 @@ impl Outcome {
         match self {
             Self::Success { .. } => JobStatus::Succeeded,
             Self::Failure { .. } => JobStatus::Failed,
+            Self::Cancelled { .. } => JobStatus::Cancelled,
         }
+    }
+
+    /// The failure of a job on which nobody reported in time.
+    pub fn overdue() -> Self {
+        let reason = Text::parse("deadline_exceeded").expect("a word is a reason");
+        Self::Failure { reason: Some(reason) }
+    }
+
+    /// Why there is no success; a cancelled job always has a reason.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Success { .. } => None,
+            Self::Failure { reason } => reason.clone(),
+            Self::Cancelled { reason, .. } => {
+                let plain = || Text::parse("cancelled").expect("a word is a reason");
+                Some(reason.clone().unwrap_or_else(plain))
+            }
+        }
+    }
+}
+
+impl JobKind {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Deprovision => "deprovision",
+            Self::ChangeTier => "change_tier",
+        }
+    }
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -193,6 +242,7 @@ impl fmt::Display for JobStatus {
             Self::Open => "OPEN",
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
         })
     }
 }
@@ -214,6 +264,13 @@ mod tests {
     fn failure() -> Outcome {
         Outcome::Failure {
             reason: Some(Reason::parse("no capacity").expect("the example is a reason")),
+        }
+    }
+
+    fn cancellation() -> Outcome {
+        Outcome::Cancelled {
+            by: Actor::System,
+            reason: None,
         }
     }
 
@@ -254,6 +311,8 @@ mod tests {
         for (outcome, status, step) in [
             (success(), JobStatus::Succeeded, "succeeded"),
             (failure(), JobStatus::Failed, "failed"),
+            (Outcome::overdue(), JobStatus::Failed, "failed"),
+            (cancellation(), JobStatus::Cancelled, "cancelled"),
         ] {
             let at = now().plus_ms(5);
 
@@ -271,8 +330,8 @@ mod tests {
 
     #[test]
     fn a_closed_job_does_not_close_again() {
-        for first in [success(), failure()] {
-            for second in [success(), failure()] {
+        for first in [success(), failure(), cancellation()] {
+            for second in [success(), failure(), cancellation()] {
                 let closed = closed(first.clone());
                 let (job, status) = (closed.id.to_string(), closed.status);
 
@@ -282,6 +341,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_did_not_succeed_says_why_if_anybody_knows() {
+        let unpaid = Some(Reason::parse("not paid").expect("the example is a reason"));
+        let by_ada = Outcome::Cancelled {
+            by: Actor::System,
+            reason: unpaid.clone(),
+        };
+        let why = |outcome: Outcome| outcome.reason().map(|reason| reason.to_string());
+
+        assert_eq!(why(success()), None);
+        assert_eq!(why(Outcome::Failure { reason: None }), None);
+        assert_eq!(why(Outcome::overdue()).as_deref(), Some("deadline_exceeded"));
+        assert_eq!(why(cancellation()).as_deref(), Some("cancelled"));
+        assert_eq!(by_ada.reason(), unpaid);
     }
 
     #[test]
@@ -309,7 +384,12 @@ mod tests {
 
     #[test]
     fn a_job_is_read_back_as_it_was_written() {
-        for written in [open(), closed(success()), closed(failure())] {
+        for written in [
+            open(),
+            closed(success()),
+            closed(failure()),
+            closed(cancellation()),
+        ] {
             let text = serde_json::to_string(&written).expect("a job has only plain members");
 
             assert_eq!(

@@ -22,6 +22,8 @@ impl Tally {
     pub const JOBS_SUCCEEDED: &str = "jobs_succeeded";
     /// Jobs that failed, ever.
     pub const JOBS_FAILED: &str = "jobs_failed";
+    /// Jobs that were called off, ever.
+    pub const JOBS_CANCELLED: &str = "jobs_cancelled";
     /// Tenants that became active for the first time, ever.
     pub const ACTIVATIONS: &str = "activations";
     /// How long that took them from their creation, together, in milliseconds.
@@ -68,6 +70,7 @@ impl Tally {
                 JobStatus::Open => Self::JOBS_REQUESTED,
                 JobStatus::Succeeded => Self::JOBS_SUCCEEDED,
                 JobStatus::Failed => Self::JOBS_FAILED,
+                JobStatus::Cancelled => Self::JOBS_CANCELLED,
             };
             tally.add(figure, 1);
         }

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, Lead,
-    PersonName, Reason, Rule, TenantScope, Timestamp, User, Website, Wire,
+    Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, JobKind, Lead,
+    Outcome, PersonName, Reason, Rule, TenantScope, Timestamp, User, Website, Wire,
 };
 
 /// The short name of a tenant in host names and paths: 1 to 10 lower-case letters and digits. It never changes.
@@ -217,6 +217,9 @@ pub struct Tenant {
     pub open_job_id: Option<Id<Job>>,
     /// How many jobs it has had.
     pub job_count: u32,
+    /// From when on it may be erased, once it is offboarded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub erasable_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
@@ -324,6 +327,7 @@ impl Tenant {
             wire: None,
             open_job_id: None,
             job_count: 0,
+            erasable_at: None,
             created_at: change.at,
             created_by: change.by.clone(),
             modified_at: change.at,
@@ -338,10 +342,57 @@ impl Tenant {
         Ok(Self {
             tier: Some(job.subscription.plan.tier.clone()),
             wire: Some(job.wire.clone()),
+            ..tenant.awaiting(job)
+        })
+    }
+
+    /// The tenant with one more job under way that its status asks for, or bears.
+    pub fn start(self, job: &Job, change: &Change) -> Result<Self, Error> {
+        let (wanted, command) = match job.kind {
+            JobKind::Provision => return self.provision(job, change),
+            JobKind::Deprovision => (TenantStatus::Deprovisioning, "offboarded again"),
+            JobKind::ChangeTier => (TenantStatus::Active, "moved to another tier"),
+        };
+        if self.status != wanted {
+            let from = self.status;
+            return Err(Conflict::InvalidTransition { from, command }.into());
+        }
+        Ok(self.changed(change).awaiting(job))
+    }
+
+    /// The tenant after its job, which is closed with this outcome.
+    pub fn close(self, job: &Job, outcome: &Outcome, change: &Change) -> Result<Self, Error> {
+        match (job.kind, outcome) {
+            (JobKind::Provision, Outcome::Success { app_plane_url }) => {
+                self.activate(app_plane_url.clone(), change)
+            }
+            (JobKind::Provision, Outcome::Failure { .. } | Outcome::Cancelled { .. }) => {
+                self.fail_provisioning(outcome.reason(), change)
+            }
+            (JobKind::Deprovision, Outcome::Success { .. }) => self.deactivate(change),
+            (JobKind::ChangeTier, Outcome::Success { app_plane_url }) => Ok(Self {
+                tier: Some(job.subscription.plan.tier.clone()),
+                wire: Some(job.wire.clone()),
+                app_plane_url: app_plane_url.clone().or(self.app_plane_url.clone()),
+                open_job_id: None,
+                ..self.changed(change)
+            }),
+            (
+                JobKind::Deprovision | JobKind::ChangeTier,
+                Outcome::Failure { .. } | Outcome::Cancelled { .. },
+            ) => Ok(Self {
+                open_job_id: None,
+                ..self.changed(change)
+            }),
+        }
+    }
+
+    fn awaiting(self, job: &Job) -> Self {
+        Self {
             open_job_id: Some(job.id),
             job_count: job.attempt,
-            ..tenant
-        })
+            ..self
+        }
     }
 
     /// The tenant in use.
@@ -373,15 +424,49 @@ impl Tenant {
         self.after(TenantCommand::Reactivate, None, change)
     }
 
-    /// The tenant whose resources are to be removed.
-    pub fn offboard(self, reason: Option<Reason>, change: &Change) -> Result<Self, Error> {
-        self.after(TenantCommand::Offboard, reason, change)
+    /// The tenant whose resources are to be removed by this job; from `erasable_at` on it may be erased.
+    pub fn offboard(
+        self,
+        job: &Job,
+        reason: Option<Reason>,
+        erasable_at: Timestamp,
+        change: &Change,
+    ) -> Result<Self, Error> {
+        let tenant = self.after(TenantCommand::Offboard, reason, change)?;
+        Ok(Self {
+            erasable_at: Some(erasable_at),
+            ..tenant.awaiting(job)
+        })
     }
 
-    /// The tenant whose resources are gone.
+    /// The tenant whose resources are gone, its application with them.
     pub fn deactivate(self, change: &Change) -> Result<Self, Error> {
         let reason = self.status_reason.clone();
-        self.after(TenantCommand::Deactivate, reason, change)
+        let tenant = self.after(TenantCommand::Deactivate, reason, change)?;
+        Ok(Self {
+            open_job_id: None,
+            app_plane_url: None,
+            ..tenant
+        })
+    }
+
+    /// Whether it may be erased now: its resources are gone, and the time is over in which it may be wanted back.
+    pub fn check_erasable(&self, now: Timestamp) -> Result<(), Error> {
+        if self.status != TenantStatus::Inactive {
+            return Err(Conflict::InvalidTransition {
+                from: self.status,
+                command: "erased",
+            }
+            .into());
+        }
+        match self.erasable_at {
+            Some(erasable_at) if now < erasable_at => Err(Conflict::GracePeriodRunning {
+                tenant: self.id.to_string(),
+                until: erasable_at,
+            }
+            .into()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The changed tenant; `None` when nothing would change. A suspended tenant's own members may not change it.
@@ -455,7 +540,9 @@ mod tests {
         Active, Deprovisioning, Inactive, PendingProvision, ProvisionFailed, Provisioning, Suspended,
     };
     use super::*;
-    use crate::examples::{Counter, change, email, id, job, member, name, new_tenant, operator, tenant};
+    use crate::examples::{
+        Counter, change, email, id, job, job_of_kind, member, name, new_tenant, now, operator, tenant,
+    };
     use crate::{Caller, Permission};
 
     /// The arrows of DESIGN.md section 4; there are no others.
@@ -493,7 +580,10 @@ mod tests {
             FailProvisioning => tenant.fail_provisioning(Some(reason()), &change()),
             Suspend => tenant.suspend(reason(), &change()),
             Reactivate => tenant.reactivate(&change()),
-            Offboard => tenant.offboard(Some(reason()), &change()),
+            Offboard => {
+                let job = job_of_kind(&tenant, JobKind::Deprovision);
+                tenant.offboard(&job, Some(reason()), now(), &change())
+            }
             Deactivate => tenant.deactivate(&change()),
         }
     }
@@ -618,13 +708,116 @@ mod tests {
         assert_eq!((failed.open_job_id, failed.status_reason), (None, Some(reason())));
     }
 
+    fn cancelled() -> Outcome {
+        Outcome::Cancelled {
+            by: Actor::System,
+            reason: None,
+        }
+    }
+
+    fn success() -> Outcome {
+        Outcome::Success {
+            app_plane_url: Some("https://b.example.com".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_job_of_each_kind_leaves_the_tenant_where_its_outcome_says() {
+        let cases = [
+            (JobKind::Provision, Provisioning, success(), Active),
+            (
+                JobKind::Provision,
+                Provisioning,
+                Outcome::overdue(),
+                ProvisionFailed,
+            ),
+            (JobKind::Provision, Provisioning, cancelled(), ProvisionFailed),
+            (JobKind::Deprovision, Deprovisioning, success(), Inactive),
+            (
+                JobKind::Deprovision,
+                Deprovisioning,
+                Outcome::overdue(),
+                Deprovisioning,
+            ),
+            (JobKind::Deprovision, Deprovisioning, cancelled(), Deprovisioning),
+            (JobKind::ChangeTier, Active, success(), Active),
+            (JobKind::ChangeTier, Suspended, success(), Suspended),
+            (JobKind::ChangeTier, Active, Outcome::overdue(), Active),
+            (JobKind::ChangeTier, Suspended, cancelled(), Suspended),
+        ];
+
+        for (kind, from, outcome, to) in cases {
+            let before = Tenant {
+                tier: Some("OLD".to_owned()),
+                ..tenant(from)
+            };
+            let job = job_of_kind(&before, kind);
+            let before = before.awaiting(&job);
+
+            let after = before
+                .clone()
+                .close(&job, &outcome, &change())
+                .expect("it awaits the job");
+
+            assert_eq!(
+                (after.status, after.open_job_id),
+                (to, None),
+                "{kind:?} {outcome:?}"
+            );
+            assert_eq!(after.version, before.version + 1);
+            let is_moved = kind == JobKind::ChangeTier && outcome == success();
+            let tier = if is_moved { "BASIC" } else { "OLD" };
+            assert_eq!(after.tier.as_deref(), Some(tier), "{kind:?} {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_starts_only_where_it_makes_sense() {
+        for status in TenantStatus::ALL {
+            for (kind, wanted) in [
+                (JobKind::Provision, &[PendingProvision, ProvisionFailed][..]),
+                (JobKind::Deprovision, &[Deprovisioning]),
+                (JobKind::ChangeTier, &[Active]),
+            ] {
+                let before = tenant(status);
+                let job = job_of_kind(&before, kind);
+
+                let started = before.start(&job, &change());
+
+                assert_eq!(started.is_ok(), wanted.contains(&status), "{kind:?} of {status}");
+                if let Ok(started) = started {
+                    assert_eq!((started.open_job_id, started.job_count), (Some(job.id), 1));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_erased_only_when_it_is_gone_and_its_grace_is_over() {
+        let until = now().plus_ms(1_000);
+        for status in TenantStatus::ALL {
+            let gone = Tenant {
+                erasable_at: Some(until),
+                ..tenant(status)
+            };
+
+            let late = gone.check_erasable(until);
+            let early = gone.check_erasable(now());
+
+            assert_eq!(late.is_ok(), status == Inactive, "{status}");
+            let is_grace = matches!(early, Err(Error::Conflict(Conflict::GracePeriodRunning { .. })));
+            assert_eq!(is_grace, status == Inactive, "{status}");
+        }
+    }
+
     #[test]
     fn the_reason_goes_when_the_status_it_explains_goes() {
         let suspended = tenant(Active).suspend(reason(), &change()).expect("it is active");
 
         let reactivated = suspended.clone().reactivate(&change()).expect("it is suspended");
+        let job = job_of_kind(&suspended, JobKind::Deprovision);
         let offboarded = suspended
-            .offboard(Some(reason()), &change())
+            .offboard(&job, Some(reason()), now(), &change())
             .expect("it is suspended");
         let gone = offboarded.deactivate(&change()).expect("it is being removed");
 
@@ -827,8 +1020,9 @@ mod tests {
                     Ok(after) => {
                         prop_assert_eq!(Some(after.status), target(status, command));
                         prop_assert_eq!(after.version, version + 1);
-                        prop_assert_eq!(after.job_count, jobs + u32::from(command == Provision));
-                        prop_assert_eq!(after.open_job_id.is_some(), after.status == Provisioning);
+                        prop_assert_eq!(after.job_count, jobs + u32::from(matches!(command, Provision | Offboard)));
+                        let awaits = matches!(after.status, Provisioning | Deprovisioning);
+                        prop_assert_eq!(after.open_job_id.is_some(), awaits);
                         prop_assert_eq!((after.id, &after.key), (present.id, &present.key));
                         present = after;
                     }

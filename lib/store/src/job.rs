@@ -1,10 +1,20 @@
 use serde::{Deserialize, Serialize};
-use tenantry_domain::{Conflict, Error as DomainError, Id, Job, Kind, TenantScope, Timestamp};
+use tenantry_domain::{Conflict, Error as DomainError, Id, Job, Kind, Tenant, TenantScope, Timestamp};
 
-use crate::entity::{Entity, Versioned};
-use crate::key::{self, JOB_PREFIX, Keys};
+use crate::entity::{Entity, Versioned, text_of};
+use crate::key::{self, JOB_PREFIX, Keys, LAST, LIST_SHARDS};
 use crate::page::List;
-use crate::{Error, Page, PageRequest, Store, Transaction};
+use crate::table::{GSI1, GSI2};
+use crate::{Error, Order, Page, PageRequest, Store, Transaction};
+
+/// A job whose deadline has passed, as the index has it: it may be closed meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverdueJob {
+    /// Whose it is.
+    pub tenant_id: Id<Tenant>,
+    /// The job.
+    pub job_id: Id<Job>,
+}
 
 /// The key with which the application plane signs its report on one job. It is an item of its own, so that it can
 /// expire while the job stays.
@@ -12,7 +22,7 @@ use crate::{Error, Page, PageRequest, Store, Transaction};
 #[serde(rename_all = "camelCase")]
 pub struct CallbackKey {
     /// Whose it is.
-    pub tenant_id: Id<tenantry_domain::Tenant>,
+    pub tenant_id: Id<Tenant>,
     /// The job that it reports on.
     pub job_id: Id<Job>,
     /// The sealed secret.
@@ -44,6 +54,7 @@ impl Entity for Job {
     fn keys(&self) -> Keys {
         let gsi2 = self.is_open().then(|| key::open_jobs(self.id, self.deadline));
         Keys {
+            gsi1: Some(key::tenant_of_job(self.id, self.tenant_id)),
             gsi2,
             ..Keys::only(key::job(self.tenant_id, self.id))
         }
@@ -101,9 +112,70 @@ impl Store {
         self.get(&key::job(scope.tenant_id(), id)).await
     }
 
+    /// Finds whose job this is. The index lags: a job of this very moment may not be found yet.
+    pub async fn find_tenant_of_job(&self, id: Id<Job>) -> Result<Option<Id<Tenant>>, Error> {
+        let all = (" ".to_owned(), LAST.to_owned());
+        let found = self
+            .query(
+                Some(GSI1),
+                &key::jobs_with(id),
+                &all,
+                None,
+                Order::Ascending,
+                Some(1),
+                false,
+            )
+            .await?;
+        Ok(found.first().and_then(|item| id_of(item, "tenantId")))
+    }
+
+    /// The open jobs of one shard whose deadline has passed, the longest overdue first: at most `limit`, behind `position`.
+    /// Answers where to go on.
+    pub async fn find_overdue_jobs(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+        position: Option<&str>,
+    ) -> Result<(Vec<OverdueJob>, Option<String>), Error> {
+        // The deadline is the first instant at which an answer is overdue.
+        let until = (" ".to_owned(), format!("{now}{LAST}"));
+        let partition = key::open_jobs_of(shard);
+        let items = self
+            .query(
+                Some(GSI2),
+                &partition,
+                &until,
+                position,
+                Order::Ascending,
+                Some(limit),
+                false,
+            )
+            .await?;
+        let next = items.last().filter(|_| items.len() == limit);
+        let next = next.and_then(|item| text_of(item, "gsi2sk")).map(str::to_owned);
+        // Read by its ids alone: a job that cannot be read must not hide the others.
+        let overdue = |item| {
+            Some(OverdueJob {
+                tenant_id: id_of(item, "tenantId")?,
+                job_id: id_of(item, "id")?,
+            })
+        };
+        Ok((items.iter().filter_map(overdue).collect(), next))
+    }
+
+    /// The shards that open jobs are spread over.
+    pub fn job_shards() -> std::ops::Range<u8> {
+        0..LIST_SHARDS
+    }
+
     /// Lists the tenant's jobs by the time they were started.
     pub async fn list_jobs(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Job>, Error> {
         let list = List::of_partition(key::tenant(scope.tenant_id()).pk, JOB_PREFIX);
         self.page(&list, request).await
     }
+}
+
+fn id_of<T>(item: &crate::call::Item, name: &str) -> Option<Id<T>> {
+    Id::parse(text_of(item, name)?).ok()
 }

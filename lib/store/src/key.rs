@@ -124,10 +124,25 @@ pub(crate) fn job(tenant: Id<Tenant>, id: Id<Job>) -> Key {
 
 /// Open jobs by deadline, for the watchdog.
 pub(crate) fn open_jobs(id: Id<Job>, deadline: Timestamp) -> Key {
-    Key::new(
-        format!("JOBS#OPEN#{}", id.shard(LIST_SHARDS)),
-        format!("{deadline}#{id}"),
-    )
+    Key::new(open_jobs_of(id.shard(LIST_SHARDS)), by_time(deadline, id))
+}
+
+pub(crate) fn open_jobs_of(shard: u8) -> String {
+    format!("JOBS#OPEN#{shard}")
+}
+
+/// Whose a job is, for results that name nothing else.
+pub(crate) fn tenant_of_job(job: Id<Job>, tenant: Id<Tenant>) -> Key {
+    Key::new(jobs_with(job), format!("TENANT#{tenant}"))
+}
+
+pub(crate) fn jobs_with(id: Id<Job>) -> String {
+    format!("JOB#{id}")
+}
+
+/// A message from outside that was acted upon. Whoever sends it chooses its id: the key holds a hash.
+pub(crate) fn seen(sender: &str, id: &str) -> Key {
+    Key::new(format!("SEEN#{}", hash(&[sender, id])), "SEEN")
 }
 
 /// The lead's copy in its tenant's partition, so that a tenant is read with its lead in one call.

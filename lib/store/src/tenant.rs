@@ -189,6 +189,12 @@ impl Store {
         self.find_parts(scope, &format!("{TENANT_PREFIX}#{LAST}")).await
     }
 
+    /// Finds the tenant with its contacts, in one call.
+    pub async fn find_tenant_with_contacts(&self, scope: &TenantScope) -> Result<Option<TenantParts>, Error> {
+        self.find_parts(scope, &format!("{}{LAST}", key::CONTACT_PREFIX))
+            .await
+    }
+
     /// Finds the tenant with its contacts, jobs and callback keys, in one call.
     pub async fn find_tenant_with_jobs(&self, scope: &TenantScope) -> Result<Option<TenantParts>, Error> {
         self.find_parts(scope, &format!("{}{LAST}", key::JOB_PREFIX))

@@ -96,12 +96,8 @@ impl Transaction {
     }
 
     /// Puts what is not there yet.
-    pub(crate) fn create<E: Entity>(&mut self, entity: &E, conflict: DomainError) -> &mut Self {
-        self.put(
-            entity,
-            Some(("attribute_not_exists(pk)", None)),
-            Refusal::Means(conflict),
-        )
+    pub(crate) fn create<E: Entity>(&mut self, entity: &E, refusal: impl Into<Refusal>) -> &mut Self {
+        self.put(entity, Some(("attribute_not_exists(pk)", None)), refusal.into())
     }
 
     /// Puts what has a fresh random id: nothing can be there.

@@ -23,7 +23,7 @@ pub struct VerifiedLead {
     pub token: String,
 }
 
-/// A tenant whose provisioning was requested, and how the application plane reports on it.
+/// A tenant about which a job was requested, and how the application plane reports on it.
 #[derive(Clone, Debug)]
 pub struct Provisioning {
     /// The tenant.
@@ -125,13 +125,58 @@ impl TestApp {
             .json(&Self::subscription())
             .send()
             .await;
-        let job_id = answer.expect(202).text_at("/id");
-        let events = self.events_of("tenant.provisioning_requested.v1").await;
+        self.order(&answer.expect(202).text_at("/id")).await
+    }
+
+    /// What an application plane learns of a job, of any kind.
+    pub async fn order(&self, job_id: &str) -> Provisioning {
+        let events = self.events().await;
         let event = events
             .iter()
             .rev()
-            .find(|event| event["detail"]["data"]["job"]["id"] == job_id.as_str());
+            .find(|event| event["detail"]["data"]["job"]["id"] == job_id);
         Provisioning::of_event(event.expect("the event went out"))
+    }
+
+    /// Sends something about a tenant as an operator: `command` is the path behind the tenant's.
+    pub async fn command(&self, tenant_id: &str, command: &str, body: &Value) -> Answer {
+        let path = format!("/tenants/{tenant_id}/{command}");
+        self.post(&path).bearer(&self.operator()).json(body).send().await
+    }
+
+    /// Requests that the tenant is offboarded, without a grace period, and reads the event.
+    pub async fn offboard(&self, tenant_id: &str) -> Provisioning {
+        let answer = self
+            .command(tenant_id, "offboard", &json!({ "graceDays": 0 }))
+            .await;
+        self.order(&answer.expect(202).text_at("/id")).await
+    }
+
+    /// Requests that the tenant moves to another tier, and reads the event.
+    pub async fn change_tier(&self, tenant_id: &str, tier: &str) -> Provisioning {
+        let answer = self
+            .command(tenant_id, "change-tier", &json!({ "tier": tier }))
+            .await;
+        self.order(&answer.expect(202).text_at("/id")).await
+    }
+
+    /// A tenant that was in use and is offboarded, without a grace period.
+    pub async fn inactive_tenant(&self, key: &str) -> String {
+        let tenant_id = self.active_tenant(key).await;
+        let order = self.offboard(&tenant_id).await;
+        self.report(&order, &order.removed()).await.expect(204);
+        tenant_id
+    }
+
+    /// Reads a job as an operator.
+    pub async fn find_job(&self, tenant_id: &str, job_id: &str) -> Value {
+        let path = format!("/tenants/{tenant_id}/jobs/{job_id}");
+        self.get(&path)
+            .bearer(&self.operator())
+            .send()
+            .await
+            .expect(200)
+            .json()
     }
 
     /// A tenant in use.
@@ -214,6 +259,16 @@ impl Provisioning {
                 "appPlaneUrl": "https://acme.app.example.com",
             },
         })
+    }
+
+    /// A report that everything is removed.
+    pub fn removed(&self) -> Value {
+        json!({ "initiatorId": self.tenant_id, "type": 1, "data": { "status": 1 } })
+    }
+
+    /// A report that removing it failed.
+    pub fn not_removed(&self, reason: &str) -> Value {
+        json!({ "initiatorId": self.tenant_id, "type": 1, "data": { "status": 0, "reason": reason } })
     }
 
     /// A report that it failed.

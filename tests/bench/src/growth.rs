@@ -302,6 +302,12 @@ impl Ground {
                     _ => as_operator("GET", &path, None),
                 }
             }
+            "POST /tenants/{id}/suspend"
+            | "POST /tenants/{id}/reactivate"
+            | "POST /tenants/{id}/change-tier"
+            | "POST /tenants/{id}/offboard"
+            | "POST /tenants/{id}/jobs/{jobId}/retry"
+            | "POST /tenants/{id}/jobs/{jobId}/cancel" => self.request_of_life(route, &key).await,
             "POST /webhook" => {
                 let id = installation.create_tenant(&key).await?;
                 installation.provision(&id).await?;
@@ -317,6 +323,45 @@ impl Ground {
 
 fn new_contact(tenant: &str, email: &str) -> Value {
     json!({ "tenantId": tenant, "firstName": "Grace", "lastName": "Hopper", "email": email })
+}
+
+impl Ground {
+    /// The request of a route that moves a tenant through its life, about a new tenant that was brought to where it applies.
+    async fn request_of_life(&self, route: &str, key: &str) -> Result<Request<Body>, Error> {
+        let installation = &self.installation;
+        let id = installation.create_tenant(key).await?;
+        installation.provision(&id).await?;
+        let send = async |method: &str, path: &str, body: Option<&Value>| {
+            let request = Installation::request(method, path, &self.operator, body)?;
+            installation.send(request).await
+        };
+        let jobs = send("GET", &format!("/tenants/{id}/jobs"), None).await?;
+        let job = format!("/tenants/{id}/jobs/{}", id_of(&jobs["items"][0])?);
+        let command = route.rsplit('/').next().unwrap_or_default();
+        let path = format!("/tenants/{id}/{command}");
+        let (path, body) = match command {
+            "cancel" => (format!("{job}/cancel"), json!({})),
+            "retry" => {
+                send("POST", &format!("{job}/cancel"), Some(&json!({}))).await?;
+                (format!("{job}/retry"), json!({}))
+            }
+            _ => {
+                let report = installation.reports(std::slice::from_ref(&id)).await?[0].request()?;
+                installation.send(report).await?;
+                match command {
+                    "suspend" => (path, json!({ "reason": "not paid" })),
+                    "reactivate" => {
+                        let suspend = format!("/tenants/{id}/suspend");
+                        send("POST", &suspend, Some(&json!({ "reason": "not paid" }))).await?;
+                        (path, json!({}))
+                    }
+                    "change-tier" => (path, json!({ "tier": "PREMIUM" })),
+                    _ => (path, json!({})),
+                }
+            }
+        };
+        Installation::request("POST", &path, &self.operator, Some(&body))
+    }
 }
 
 /// A short word that is another one for every route, so that what one creates is not in another one's way.

@@ -50,6 +50,10 @@ pub struct TenantView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     open_job_id: Option<String>,
+    /// From when on it may be erased, once it is INACTIVE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    erasable_at: Option<String>,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
@@ -173,6 +177,7 @@ impl From<Tenant> for TenantView {
             wire: _,
             open_job_id,
             job_count: _,
+            erasable_at,
             created_at,
             created_by,
             modified_at,
@@ -193,6 +198,7 @@ impl From<Tenant> for TenantView {
             app_plane_url,
             tier,
             open_job_id: open_job_id.map(|id| id.to_string()),
+            erasable_at: erasable_at.map(|at| at.to_string()),
             created_at: created_at.to_string(),
             created_by: created_by.to_string(),
             modified_at: modified_at.to_string(),

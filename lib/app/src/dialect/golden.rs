@@ -96,10 +96,7 @@ pub(super) fn scene(wire: Wire, kind: JobKind) -> Scene {
         },
         application_plane: None,
     };
-    let job = Job {
-        kind,
-        ..Job::provision(&tenant, entitlement, wire, now(), &Constant(4))
-    };
+    let job = Job::request(&tenant, kind, entitlement, wire, now(), &Constant(4));
     let provisioning = tenant
         .clone()
         .provision(&job, &change)
@@ -108,7 +105,7 @@ pub(super) fn scene(wire: Wire, kind: JobKind) -> Scene {
         JobKind::Provision => provisioning,
         JobKind::Deprovision | JobKind::ChangeTier => provisioning
             .activate(None, &change)
-            .and_then(|active| active.offboard(None, &change))
+            .and_then(|active| active.offboard(&job, None, now(), &change))
             .expect("an active tenant can be offboarded"),
     };
     let callback = Callback {
