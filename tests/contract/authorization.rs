@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tenantry_api::KeySource as _;
 use tenantry_domain::Clock as _;
 use tenantry_domain::Permission::{
-    self, CreateContact, CreateTenant, DeleteContact, DeleteLead, DeleteTenant, ProvisionTenant,
-    UpdateContact, UpdateLead, UpdateTenant, ViewAuditLog, ViewContact, ViewLead, ViewTenant,
+    self, CreateContact, CreateTenant, CreateTenantConfig, DeleteContact, DeleteLead, DeleteTenant,
+    DeleteTenantConfig, ProvisionTenant, UpdateContact, UpdateLead, UpdateTenant, UpdateTenantConfig,
+    ViewAuditLog, ViewContact, ViewLead, ViewTenant, ViewTenantConfig,
 };
 use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
 use tenantry_testing::{Answer, Call, TestApp};
@@ -201,6 +202,48 @@ const POLICY: &[Row] = &[
     row(
         "DELETE /contacts/{id}",
         Some(DeleteContact),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenant-configs",
+        Some(CreateTenantConfig),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenant-configs",
+        Some(ViewTenantConfig),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenant-configs/count",
+        Some(ViewTenantConfig),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenant-configs/{id}",
+        Some(ViewTenantConfig),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /tenant-configs/{id}",
+        Some(UpdateTenantConfig),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenant-configs/{id}",
+        Some(DeleteTenantConfig),
         "TFFF+F+FNTT",
         'T',
         'T',
@@ -501,7 +544,7 @@ async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
     let query = judge(row, "token in the query", &answer, row.query, wrong);
     check_unchanged(&scene.app, row, "token in the query", &mut before, wrong).await;
     for (position, proof) in let_in {
-        if row.route.starts_with("DELETE ") && is_of_account(row.route) {
+        if !row.route.starts_with("GET ") && is_of_account(row.route) {
             scene.renew(row.route).await;
         }
         let answer = send(&scene, row.route, &proof).await;

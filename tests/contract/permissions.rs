@@ -209,6 +209,7 @@ async fn send_all(scene: &Scene, route: &str) {
             "?key=nobody",
             "?include=contacts",
         ],
+        "GET /tenant-configs" => &["?configKey=auth0"],
         "GET /tenants/{id}" => &["?include=contacts,resources,lead,address"],
         _ => &[],
     };

@@ -97,7 +97,8 @@ impl Scene {
         }
     }
 
-    /// Makes what the path names anew, for the next caller: what one has deleted is not there for another.
+    /// Makes what the path names anew, for the next caller: what one has deleted is not there for another, and a key that one
+    /// has set is taken.
     pub(crate) async fn renew(&mut self, route: &str) {
         self.thing_id = thing_of(&self.app, &self.tenant_id, route).await;
     }
@@ -131,7 +132,11 @@ impl Scene {
             | "GET /contacts/count"
             | "GET /contacts/{id}"
             | "DELETE /contacts/{id}"
-            | "POST /tenants/{id}/jobs/{jobId}/retry" => None,
+            | "POST /tenants/{id}/jobs/{jobId}/retry"
+            | "GET /tenant-configs"
+            | "GET /tenant-configs/count"
+            | "GET /tenant-configs/{id}"
+            | "DELETE /tenant-configs/{id}" => None,
             "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
             "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
             "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),
@@ -147,6 +152,8 @@ impl Scene {
             "POST /contacts" => Some(json!({
                 "tenantId": self.tenant_id, "firstName": "Alan", "lastName": "Turing", "email": "alan@acme.com", "isPrimary": true,
             })),
+            "POST /tenant-configs" => Some(config(&self.tenant_id, &format!("profile {}", self.thing_id))),
+            "PATCH /tenant-configs/{id}" => Some(json!({ "secrets": { "clientSecret": "other" } })),
             "PATCH /contacts/{id}" => Some(json!({ "lastName": "Murray", "isPrimary": true })),
             _ => {
                 panic!("{route} has no sample request: add one to `Scene::sample` in tests/contract/scene.rs")
@@ -266,7 +273,22 @@ async fn thing_of(app: &TestApp, tenant_id: &str, route: &str) -> String {
         let body = json!({ "tenantId": tenant_id, "firstName": "Grace", "lastName": "Hopper", "email": "grace@books.example" });
         return app.account_thing("/contacts", &body).await;
     }
+    if route.contains(" /tenant-configs") {
+        return app
+            .account_thing(
+                "/tenant-configs",
+                &config(tenant_id, &format!("auth0 {}", app.unknown_id())),
+            )
+            .await;
+    }
     String::new()
+}
+
+fn config(tenant_id: &str, key: &str) -> Value {
+    json!({
+        "tenantId": tenant_id, "configKey": key, "configValue": { "domain": "acme.auth0.com" },
+        "secrets": { "clientSecret": "s3cret" },
+    })
 }
 
 /// The routes of accounts, whose paths name no tenant.

@@ -5,13 +5,20 @@ mod routes;
 
 use crate::journeys::world::deployed;
 use crate::journeys::{
-    figures_follow, lead_becomes_tenant, many_want_one_key, provisioning_fails, webhook_is_abused,
+    account_is_kept, figures_follow, lead_becomes_tenant, many_want_one_key, provisioning_fails,
+    webhook_is_abused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs BASE_URL and DESK_URL"]
 async fn a_lead_becomes_an_active_tenant() {
     lead_becomes_tenant::lead_becomes_tenant(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn an_account_is_kept() {
+    account_is_kept::account_is_kept(&deployed()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! What people do with Tenantry, from end to end over HTTP. A journey knows a base URL and a mailbox, so that it can be
 //! made on any deployment: here on the local product, in `deployed` on a stack.
 
+pub(crate) mod account_is_kept;
 pub(crate) mod figures_follow;
 mod keeps_data;
 pub(crate) mod lead_becomes_tenant;

@@ -197,6 +197,11 @@ impl Members<'_> {
         }
     }
 
+    /// A member as it came, for types with rules of their own; null is a member.
+    pub fn raw(&mut self, name: &str) -> Option<Value> {
+        self.object.shift_remove(name)
+    }
+
     /// Any JSON that may be absent or null.
     pub fn optional_value(&mut self, name: &str) -> Option<Value> {
         self.object.shift_remove(name).filter(|value| !value.is_null())

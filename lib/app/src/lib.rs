@@ -4,6 +4,7 @@
 
 mod chance;
 mod config;
+mod config_secrets;
 mod context;
 mod dialect;
 mod job_report;
@@ -25,6 +26,7 @@ mod web_address;
 
 pub use chance::{OsEntropy, SystemClock};
 pub use config::{Config, ConfigError, Issuer, MAX_GRACE_DAYS};
+pub use config_secrets::ConfigSecrets;
 pub use context::{App, Context, Error, Idempotency};
 pub use dialect::{About, Answer, BusEvent, Ignored, JobRequest, Notice, Verdict};
 pub use job_report::{Report, cancel_job, close_job, take_report};

@@ -205,6 +205,9 @@ pub enum Conflict {
     /// The tenant has as many contacts as it may have.
     #[error("tenant `{0}` has as many contacts as a tenant may have")]
     TooManyContacts(String),
+    /// The tenant has a setting under this key.
+    #[error("there is a setting with the key `{0}` already; change that one")]
+    TenantConfigExists(String),
     /// A request with this idempotency key is being carried out.
     #[error("a request with this Idempotency-Key is in progress")]
     IdempotencyInProgress,
@@ -233,6 +236,7 @@ impl Conflict {
             Self::TierChangeUnsupported { .. } => "tier_change_unsupported",
             Self::PrimaryContactRequired(_) => "primary_contact_required",
             Self::TooManyContacts(_) => "too_many_contacts",
+            Self::TenantConfigExists(_) => "tenant_config_exists",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }

@@ -29,6 +29,7 @@ mod resource;
 mod subscription;
 mod tally;
 mod tenant;
+mod tenant_config;
 mod time;
 mod wire;
 
@@ -55,5 +56,6 @@ pub use resource::Resource;
 pub use subscription::{Agreement, Bill, CancelAt, Segment, Subscription, SubscriptionStatus};
 pub use tally::Tally;
 pub use tenant::{NewTenant, Patch, Tenant, TenantChanges, TenantCommand, TenantKey, TenantStatus};
+pub use tenant_config::{ConfigName, SealedSecrets, TenantConfig};
 pub use time::{Clock, Timestamp};
 pub use wire::{Dialect, FinalEvent, Wire, WireChanges};

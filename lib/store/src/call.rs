@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tenantry_domain::Entropy;
 use tokio::time::Instant;
@@ -121,6 +121,47 @@ impl Store {
             .map_err(Failure::into_error)?;
         self.meter().spent(Side::Read, output.consumed_capacity());
         Ok(output.item)
+    }
+
+    /// Reads several items, strongly consistent, in one call while the table answers all of it: whole, or of each only what
+    /// `projection` says, with the one name that it stands for.
+    pub(crate) async fn get_items(
+        &self,
+        mut keys: Vec<Item>,
+        projection: Option<(&str, (&str, &str))>,
+    ) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::new();
+        while !keys.is_empty() {
+            let mut request = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true);
+            if let Some((expression, (placeholder, name))) = projection {
+                request = request
+                    .projection_expression(expression)
+                    .expression_attribute_names(placeholder, name);
+            }
+            let request = request.build().map_err(Error::internal)?;
+            let output = self
+                .call(|| {
+                    self.client()
+                        .batch_get_item()
+                        .request_items(self.table(), request.clone())
+                        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                        .send()
+                })
+                .await
+                .map_err(Failure::into_error)?;
+            self.meter().spent(Side::Read, output.consumed_capacity());
+            let found = output
+                .responses
+                .and_then(|mut tables| tables.remove(self.table()));
+            items.extend(found.unwrap_or_default());
+            let left = output
+                .unprocessed_keys
+                .and_then(|mut tables| tables.remove(self.table()));
+            keys = left.map(|left| left.keys).unwrap_or_default();
+        }
+        Ok(items)
     }
 
     /// Makes a call again, with jitter, while the table throttles or does not answer and time is left.

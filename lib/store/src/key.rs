@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use tenantry_domain::{
-    AuditEntry, Contact, Email, Event, Id, Job, Lead, Tenant, TenantKey, TenantStatus, Text, Timestamp,
+    AuditEntry, ConfigName, Contact, Email, Event, Id, Job, Lead, Tenant, TenantConfig, TenantKey,
+    TenantStatus, Text, Timestamp,
 };
 
 use crate::{LeadState, Rate};
@@ -19,6 +20,8 @@ pub(crate) const COUNT_SHARDS: u8 = 16;
 pub(crate) const TENANT_PREFIX: &str = "TENANT";
 /// Begins the sort key of a tenant's contacts.
 pub(crate) const CONTACT_PREFIX: &str = "TENANT#CONTACT#";
+/// Begins the sort key of a tenant's settings, which are not read with it.
+pub(crate) const CONFIG_PREFIX: &str = "CONFIG#";
 /// Begins the sort key of a tenant's jobs.
 pub(crate) const JOB_PREFIX: &str = "TENANT#JOB#";
 /// Begins the sort key of a tenant's resources.
@@ -54,6 +57,8 @@ pub enum Unique<'a> {
     TenantKey(&'a TenantKey),
     /// The proved address of a lead.
     LeadEmail(&'a Email),
+    /// The key of a tenant's setting; it stands in the tenant's partition and goes with it.
+    TenantConfig(Id<Tenant>, &'a ConfigName),
 }
 
 impl Key {
@@ -113,6 +118,14 @@ pub(crate) fn contact(tenant: Id<Tenant>, id: Id<Contact>) -> Key {
     Key::new(format!("TENANT#{tenant}"), format!("{CONTACT_PREFIX}{id}"))
 }
 
+pub(crate) fn tenant_config(tenant: Id<Tenant>, id: Id<TenantConfig>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{CONFIG_PREFIX}{id}"))
+}
+
+pub(crate) fn config_count(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "COUNT#CONFIGS")
+}
+
 /// Outside the range that is read with the tenant.
 pub(crate) fn contact_count(tenant: Id<Tenant>) -> Key {
     Key::new(format!("TENANT#{tenant}"), "COUNT#CONTACTS")
@@ -160,6 +173,12 @@ pub(crate) fn unique(unique: &Unique<'_>) -> Key {
     let (kind, value) = match unique {
         Unique::TenantKey(key) => ("TENANT_KEY", key.as_str()),
         Unique::LeadEmail(email) => ("LEAD_EMAIL", email.as_str()),
+        Unique::TenantConfig(tenant, key) => {
+            return Key::new(
+                format!("TENANT#{tenant}"),
+                format!("CONFIG_KEY#{}", escape(key.as_str())),
+            );
+        }
     };
     Key::new(format!("UNIQUE#{kind}#{}", escape(value)), "UNIQUE")
 }

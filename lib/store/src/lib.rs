@@ -22,6 +22,7 @@ mod rate;
 mod seen;
 pub mod table;
 mod tenant;
+mod tenant_config;
 mod trail;
 mod transaction;
 

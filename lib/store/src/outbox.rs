@@ -1,13 +1,11 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{Event, Id, Tally, Timestamp};
 
-use crate::call::{Failure, Item};
 use crate::entity::{Entity, text_of};
 use crate::key::{self, COUNT_SHARDS, Keys};
-use crate::meter::Side;
 use crate::table::TTL;
 use crate::transaction::{MAX_STEPS, Refusal};
 use crate::{Error, Store, Transaction};
@@ -78,37 +76,11 @@ impl Store {
     pub async fn find_undelivered(&self, ids: &[Id<Event>]) -> Result<Vec<Id<Event>>, Error> {
         let mut undelivered = Vec::new();
         for ids in ids.chunks(MAX_KEYS) {
-            let mut keys: Vec<Item> = ids.iter().map(|id| key::outbox(*id).to_item()).collect();
-            while !keys.is_empty() {
-                let request = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .consistent_read(true)
-                    .projection_expression("#id, gsi2pk")
-                    .expression_attribute_names("#id", "id")
-                    .build()
-                    .map_err(Error::internal)?;
-                let output = self
-                    .call(|| {
-                        self.client()
-                            .batch_get_item()
-                            .request_items(self.table(), request.clone())
-                            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                            .send()
-                    })
-                    .await
-                    .map_err(Failure::into_error)?;
-                self.meter().spent(Side::Read, output.consumed_capacity());
-                let items = output
-                    .responses
-                    .and_then(|mut tables| tables.remove(self.table()))
-                    .unwrap_or_default();
-                let waiting = items.iter().filter(|item| item.contains_key("gsi2pk"));
-                undelivered.extend(waiting.filter_map(|item| Id::parse(text_of(item, "id")?).ok()));
-                let left = output
-                    .unprocessed_keys
-                    .and_then(|mut tables| tables.remove(self.table()));
-                keys = left.map(|left| left.keys).unwrap_or_default();
-            }
+            let keys = ids.iter().map(|id| key::outbox(*id).to_item()).collect();
+            let projection = Some(("#id, gsi2pk", ("#id", "id")));
+            let items = self.get_items(keys, projection).await?;
+            let waiting = items.iter().filter(|item| item.contains_key("gsi2pk"));
+            undelivered.extend(waiting.filter_map(|item| Id::parse(text_of(item, "id")?).ok()));
         }
         Ok(undelivered)
     }

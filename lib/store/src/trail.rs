@@ -13,7 +13,7 @@ use tenantry_domain::{AuditEntry, Id, Tenant, TenantScope};
 
 use crate::audit::AuditLine;
 use crate::entity::{Entity, text_of};
-use crate::key::{self, Keys, TENANT_PREFIX};
+use crate::key::{self, Key, Keys, TENANT_PREFIX};
 use crate::{Error, Order, Store};
 
 /// The keys that seal entries, by the ids that seals name.
@@ -164,6 +164,26 @@ impl Store {
     /// Where the tenant's audit trail stands; a tenant that was never written to has none.
     pub async fn find_trail(&self, scope: &TenantScope) -> Result<Option<Trail>, Error> {
         self.get(&key::trail(scope.tenant_id())).await
+    }
+
+    /// Reads something of the tenant and where its audit trail stands, in one call, wherever in the partition it lies.
+    pub(crate) async fn get_with_trail<E: Entity>(
+        &self,
+        scope: &TenantScope,
+        key: &Key,
+    ) -> Result<Option<(E, Trail)>, Error> {
+        let trail_key = key::trail(scope.tenant_id());
+        let keys = vec![key.to_item(), trail_key.to_item()];
+        let items = self.get_items(keys, None).await?;
+        let (mut found, mut trail) = (None, Trail::begin(scope.tenant_id()));
+        for item in items {
+            if text_of(&item, "type") == Some(Trail::TYPE) {
+                trail = Trail::from_item(item)?;
+            } else {
+                found = Some(E::from_item(item)?);
+            }
+        }
+        Ok(found.map(|found| (found, trail)))
     }
 
     /// Finds the tenant and where its audit trail stands, in one call.

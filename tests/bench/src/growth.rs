@@ -284,6 +284,32 @@ impl Ground {
             }
             "GET /contacts" => as_operator("GET", &format!("/contacts?tenantId={tenant}"), None),
             "GET /contacts/count" => as_operator("GET", &format!("/contacts/count?tenantId={tenant}"), None),
+            "GET /tenant-configs" => as_operator("GET", &format!("/tenant-configs?tenantId={tenant}"), None),
+            "GET /tenant-configs/count" => {
+                as_operator("GET", &format!("/tenant-configs/count?tenantId={tenant}"), None)
+            }
+            "POST /tenant-configs" => {
+                let id = installation.create_tenant(&key).await?;
+                as_operator("POST", "/tenant-configs", Some(&new_config(&id)))
+            }
+            "GET /tenant-configs/{id}" | "PATCH /tenant-configs/{id}" | "DELETE /tenant-configs/{id}" => {
+                let tenant = installation.create_tenant(&key).await?;
+                let id = id_of(
+                    &installation
+                        .create("/tenant-configs", &new_config(&tenant))
+                        .await?,
+                )?;
+                let path = format!("/tenant-configs/{id}?tenantId={tenant}");
+                match route.split_once(' ') {
+                    Some(("PATCH", _)) => as_operator(
+                        "PATCH",
+                        &path,
+                        Some(&json!({ "secrets": { "clientSecret": "other" } })),
+                    ),
+                    Some(("DELETE", _)) => as_operator("DELETE", &path, None),
+                    _ => as_operator("GET", &path, None),
+                }
+            }
             "POST /contacts" => {
                 let id = installation.create_tenant(&key).await?;
                 as_operator("POST", "/contacts", Some(&new_contact(&id, &email)))
@@ -319,6 +345,13 @@ impl Ground {
             .into()),
         }
     }
+}
+
+fn new_config(tenant: &str) -> Value {
+    json!({
+        "tenantId": tenant, "configKey": "auth0", "configValue": { "domain": "acme.auth0.com" },
+        "secrets": { "clientSecret": "s3cret" },
+    })
 }
 
 fn new_contact(tenant: &str, email: &str) -> Value {
