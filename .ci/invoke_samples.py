@@ -56,6 +56,7 @@ ENVIRONMENT = {
     },
     "accounts": {**HTTP, "ISSUERS": "[]"},
     "callbacks": HTTP,
+    "provisioning": {"EVENT_SOURCE": "tenantry"},
     "relay": {"EVENT_BUS_NAME": "tenantry", "EVENT_SOURCE": "tenantry", "MAIL_FROM": "no-reply@example.com"},
 }
 # What seals nothing is not given the key.
@@ -105,6 +106,7 @@ CHECKS = {
     "tenants": expect_http(401, PROBLEM),
     "accounts": expect_http(401, PROBLEM),
     "callbacks": expect_http(401, PROBLEM),
+    "provisioning": expect_exactly(None),
     "relay": expect_exactly({"batchItemFailures": []}),
 }
 

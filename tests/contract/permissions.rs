@@ -13,8 +13,9 @@ use aws_sdk_dynamodb::error::BoxError;
 use serde_json::{Value, json};
 use tenantry_api::Edge;
 use tenantry_app::{App, Keyring};
-use tenantry_domain::Entropy as _;
+use tenantry_domain::{Dialect, Entropy as _, Wire};
 use tenantry_local::TABLE;
+use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
 use tenantry_store::{Settings, Store};
 use tenantry_testing::{SeededEntropy, TestApp};
@@ -176,6 +177,11 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
     }
     heard.entry("relay".to_owned()).or_default().extend(ear.heard());
 
+    heard
+        .entry("provisioning".to_owned())
+        .or_default()
+        .extend(take_answers().await);
+
     // During its start, every function opens the connection.
     app.store.warm_up().await.expect("the table answers");
     let warm = ear.heard();
@@ -186,6 +192,29 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
             .extend(warm.iter().cloned());
     }
     heard
+}
+
+/// What an answer over the bus and the watchdog do to the table.
+async fn take_answers() -> Vec<Touch> {
+    let mut app = TestApp::start_with(|config| config.application_plane = Wire::preset(Dialect::Sbt09)).await;
+    let job_of = async |app: &TestApp, key: &str| {
+        let tenant = app.tenant(key).await;
+        let asked = app.command(&tenant, "provision", &TestApp::subscription()).await;
+        asked.expect(202).text_at("/id")
+    };
+    let (answered, _) = (job_of(&app, "answered").await, job_of(&app, "overdue").await);
+    app.settle().await;
+    let (ear, ours) = listened_to(&mut app);
+    let provisioning = Provisioning::new(ours);
+    let output =
+        json!({ "tenantRegistrationId": answered, "jobOutput": { "tenantData": { "bucket": "b" } } });
+    let event = json!({ "id": "1", "source": "sbt.application.plane", "detail-type": "sbt_aws_provisionSuccess",
+        "time": "2026-01-15T09:30:00Z", "detail": output });
+    provisioning.handle(event).await.expect("it is taken");
+    app.clock.advance_minutes(120);
+    let task = json!({ "task": "watch_deadlines" });
+    provisioning.handle(task).await.expect("it is done");
+    ear.heard()
 }
 
 /// The route's sample with an idempotency key, its repeat, and the request once more without one: a refusal, where the route

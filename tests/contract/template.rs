@@ -133,6 +133,11 @@ const BEYOND: &[(&str, &[&str])] = &[
     ("tenants", &["secretsmanager:GetSecretValue"]),
     ("accounts", &["secretsmanager:GetSecretValue"]),
     ("callbacks", &["secretsmanager:GetSecretValue"]),
+    // What Lambda could not have it take goes to a queue in its name.
+    (
+        "provisioning",
+        &["secretsmanager:GetSecretValue", "sqs:SendMessage"],
+    ),
     (
         "relay",
         &[
@@ -216,6 +221,10 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "CORS_ORIGINS",
             "EVENT_SOURCE",
         ],
+    ),
+    (
+        "provisioning",
+        &["TABLE_NAME", "MASTER_KEY_SECRET_ARN", "EVENT_SOURCE"],
     ),
     (
         "relay",
@@ -433,9 +442,10 @@ fn an_index_is_queried_only_by_functions_that_list() {
         let lists = function_source(name).contains("store.list_leads(")
             || function_source(name).contains("store.list_tenants(");
         let looks_for_oldest = function_source(name).contains("store.find_oldest_undelivered(");
+        let looks_for_jobs = function_source(name).contains("store.find_tenant_of_job(");
         let indexes: BTreeSet<String> = INDEXES
             .iter()
-            .filter(|(index, _, _)| lists || (looks_for_oldest && *index == "GSI2"))
+            .filter(|(index, _, _)| lists || looks_for_jobs || (looks_for_oldest && *index == "GSI2"))
             .map(|(index, _, _)| format!("${{Table.Arn}}/index/{index}"))
             .collect();
         let found: BTreeSet<String> = resources
@@ -445,6 +455,53 @@ fn an_index_is_queried_only_by_functions_that_list() {
 
         assert_eq!(found, indexes, "{name}");
     }
+}
+
+#[test]
+fn the_rules_bring_what_the_code_takes() {
+    let template = template();
+    let events = functions(&template)["provisioning"]["Properties"]["Events"].clone();
+    let rules: BTreeMap<String, Value> = events
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, event)| event["Type"] == "EventBridgeRule")
+        .map(|(name, event)| (name.clone(), event["Properties"].clone()))
+        .collect();
+    let bus = json!({ "Fn::If": ["HasPlaneBus", { "Ref": "ApplicationPlaneBus" }, { "Ref": "EventBus" }] });
+    let other_source = json!({ "Fn::If": ["HasPlaneSource", { "Ref": "ApplicationPlaneSource" }, { "Ref": "AWS::NoValue" }] });
+
+    let in_code: BTreeMap<String, Value> = tenantry_provisioning::RULES
+        .iter()
+        .map(|(name, pattern)| {
+            let mut pattern: Value = serde_json::from_str(pattern).expect("a pattern is JSON");
+            if let Some(sources) = pattern["source"].as_array_mut() {
+                sources.push(other_source.clone());
+            }
+            if pattern["source"].is_null() {
+                pattern.as_object_mut().map(|pattern| pattern.remove("source"));
+            }
+            ((*name).to_owned(), pattern)
+        })
+        .collect();
+
+    assert_eq!(
+        rules
+            .iter()
+            .map(|(name, rule)| (name.clone(), rule["Pattern"].clone()))
+            .collect::<BTreeMap<_, _>>(),
+        in_code
+    );
+    let dead_letters = json!({ "Fn::GetAtt": "ProvisioningDeadLetters.Arn" });
+    for (name, rule) in &rules {
+        assert_eq!(rule["EventBusName"], bus, "{name}");
+        assert_eq!(rule["DeadLetterConfig"]["Arn"], dead_letters, "{name}");
+    }
+    let function = &functions(&template)["provisioning"]["Properties"];
+    assert_eq!(
+        function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"],
+        json!({ "Type": "SQS", "Destination": dead_letters })
+    );
 }
 
 #[test]
@@ -1003,6 +1060,7 @@ fn table_actions(function: &str) -> BTreeSet<String> {
     for (operation, path) in [
         ("found_tenant(", "lib/app/src/onboarding.rs"),
         ("close_job(", "lib/app/src/job_report.rs"),
+        ("fail_overdue_jobs(", "lib/app/src/watchdog.rs"),
     ] {
         if source.contains(operation) {
             let operation = fs::read_to_string(in_workspace(path)).expect("the source is there");

@@ -23,6 +23,12 @@ const OUTBOX_AGE: &str = "OutboxAge";
 const UNDELIVERED: &str = "Undelivered";
 /// How long a tenant took from its creation to its first being active.
 const TIME_TO_ACTIVE: &str = "TimeToActive";
+/// Events of the bus that were looked at, by `Result`: `taken`, `refused` because nobody waits for it, or `foreign`.
+const ANSWERS: &str = "Answers";
+/// Jobs that nobody reported on in time, and that are failed now.
+const OVERDUE: &str = "JobsOverdue";
+/// Overdue jobs that could not be failed; the next run tries again.
+const OVERDUE_LEFT: &str = "JobsOverdueLeft";
 /// Tenants that came into a status, by `Status`.
 const TENANT_TRANSITIONS: &str = "TenantTransitions";
 
@@ -38,7 +44,7 @@ const GROWTH: [(&str, &str); 6] = [
 const TENANTS_CREATED: &str = "TenantsCreated";
 
 /// All of them.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 18] = [
     REQUESTS,
     CLIENT_ERRORS,
     SERVER_ERRORS,
@@ -54,6 +60,9 @@ pub const NAMES: [&str; 15] = [
     GROWTH[3].0,
     GROWTH[4].0,
     GROWTH[5].0,
+    ANSWERS,
+    OVERDUE,
+    OVERDUE_LEFT,
 ];
 
 /// Tells the recorder the units; to be called once it is there.
@@ -101,6 +110,17 @@ pub fn delivered(tally: &Tally, age_ms: i64) {
 /// A delivery failed.
 pub fn undelivered() {
     counter!(UNDELIVERED).increment(1);
+}
+
+/// An event of the bus was looked at.
+pub fn answer_taken(result: &'static str) {
+    counter!(ANSWERS, "Result" => result).increment(1);
+}
+
+/// Deadlines were watched.
+pub fn watched(failed: usize, left: usize) {
+    counter!(OVERDUE).increment(u64::try_from(failed).unwrap_or(u64::MAX));
+    counter!(OVERDUE_LEFT).increment(u64::try_from(left).unwrap_or(u64::MAX));
 }
 
 fn grow(name: &'static str, delta: i64) {

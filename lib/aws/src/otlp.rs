@@ -108,7 +108,7 @@ impl Otlp {
     pub(crate) fn begin(work: Work<'_>, headers: &HeaderMap) -> (Span, Option<TraceContext>) {
         let (name, kind) = match work {
             Work::Request(route) => (route, "server"),
-            #[cfg(feature = "relay")]
+            #[cfg(feature = "consumer")]
             Work::Batch => ("batch", "consumer"),
         };
         let span = tracing::info_span!(

@@ -1,19 +1,11 @@
-use std::future::Future;
-
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
-use lambda_runtime::{LambdaEvent, service_fn};
 use tenantry_app::mail::RenderedMail;
 use tenantry_app::{BusEntry, EventBus, MailPort, Undelivered};
 use tenantry_domain::{Email, Event, Id};
-use tracing::Instrument as _;
-
-use crate::Error;
-use crate::telemetry::{Telemetry, Work};
 
 /// The event bus on EventBridge.
 pub struct EventBridge {
@@ -130,24 +122,4 @@ impl MailPort for Ses {
 
 fn code_of<E: aws_sdk_dynamodb::error::ProvideErrorMetadata>(error: &E) -> &str {
     error.code().unwrap_or("no answer")
-}
-
-/// Hands each Lambda event to the consumer and answers what it returns.
-pub async fn consume<E, R, F, H>(telemetry: Telemetry, handle: H) -> Result<(), Error>
-where
-    E: for<'de> serde::Deserialize<'de>,
-    R: serde::Serialize,
-    F: Future<Output = R>,
-    H: Fn(E) -> F,
-{
-    let (telemetry, handle) = (&telemetry, &handle);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
-        let (span, _) = telemetry.begin(Work::Batch, &HeaderMap::new());
-        let result = handle(event.payload).instrument(span.clone()).await;
-        telemetry
-            .end(span, StatusCode::OK, &event.context.request_id)
-            .await;
-        Ok::<R, Error>(result)
-    }))
-    .await
 }

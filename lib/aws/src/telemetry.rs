@@ -27,7 +27,7 @@ pub(crate) enum Work<'a> {
     /// A request, by its route.
     Request(&'a str),
     /// A batch of a queue or stream.
-    #[cfg(feature = "relay")]
+    #[cfg(feature = "consumer")]
     Batch,
 }
 

@@ -164,6 +164,13 @@ impl Job {
         .with_step(name, now))
     }
 
+    /// The open job with a note of how far it is; none when it is closed, or that was noted.
+    #[must_use]
+    pub fn pass(self, step: &str, now: Timestamp) -> Option<Self> {
+        let is_news = self.is_open() && self.steps.iter().all(|known| known.name != step);
+        is_news.then(|| self.with_step(step, now))
+    }
+
     /// The closed job with a note that a report came too late and said something else.
     #[must_use]
     pub fn refuse_late(self, outcome: &Outcome, now: Timestamp) -> Self {

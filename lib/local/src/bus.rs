@@ -2,8 +2,10 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tenantry_app::{BusEntry, EventBus, Undelivered};
+use tenantry_app::{BusEntry, EventBus, OsEntropy, Undelivered};
+use tenantry_domain::{Id, Timestamp};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pattern::Pattern;
@@ -18,6 +20,19 @@ const MAX_DETAIL_BYTES: usize = 256 * 1024;
 pub struct LocalBus {
     entries: Mutex<Vec<Value>>,
     rules: Mutex<Vec<Rule>>,
+}
+
+/// What somebody else says over the bus.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignEvent {
+    /// Who says it.
+    pub source: String,
+    /// What kind of event.
+    #[serde(rename = "detail-type")]
+    pub detail_type: String,
+    /// What.
+    pub detail: Value,
 }
 
 struct Rule {
@@ -47,6 +62,19 @@ impl LocalBus {
             .clone()
     }
 
+    /// An event of somebody else, as `PutEvents` takes it of them; answers its id.
+    pub fn publish(&self, event: ForeignEvent, now: Timestamp) -> String {
+        let ForeignEvent {
+            source,
+            detail_type,
+            detail,
+        } = event;
+        let id = Id::<ForeignEvent>::new(now, &OsEntropy).to_string();
+        let envelope = json!({ "id": id, "detail-type": detail_type, "source": source, "resources": [], "detail": detail });
+        self.carry(envelope, now);
+        id
+    }
+
     fn take(&self, entry: &BusEntry) -> Result<(), Undelivered> {
         if entry.detail.len() > MAX_DETAIL_BYTES {
             return Err(Undelivered(
@@ -55,24 +83,30 @@ impl LocalBus {
         }
         let detail: Value = serde_json::from_str(&entry.detail)
             .map_err(|_| Undelivered("the bus refused an entry: MalformedDetail".to_owned()))?;
-        // The event envelope of EventBridge, second precision included.
-        let time = entry
-            .time
-            .to_string()
-            .chars()
-            .take(19)
-            .chain(['Z'])
-            .collect::<String>();
-        let event = json!({
-            "version": "0",
+        let envelope = json!({
             "id": entry.id,
             "detail-type": entry.detail_type,
             "source": entry.source,
+            "resources": [format!("tenantry:event/{}", entry.id)],
+            "detail": detail,
+        });
+        self.carry(envelope, entry.time);
+        Ok(())
+    }
+
+    /// Adds what EventBridge adds, second precision included, and hands the event to the rules' targets.
+    fn carry(&self, mut said: Value, time: Timestamp) {
+        let time: String = time.to_string().chars().take(19).chain(['Z']).collect();
+        let event = json!({
+            "version": "0",
+            "id": said["id"].take(),
+            "detail-type": said["detail-type"].take(),
+            "source": said["source"].take(),
             "account": "000000000000",
             "time": time,
             "region": "local",
-            "resources": [format!("tenantry:event/{}", entry.id)],
-            "detail": detail,
+            "resources": said["resources"].take(),
+            "detail": said["detail"].take(),
         });
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in rules.iter().filter(|rule| rule.pattern.matches(&event)) {
@@ -83,7 +117,6 @@ impl LocalBus {
         entries.push(event);
         let surplus = entries.len().saturating_sub(KEPT);
         entries.drain(..surplus);
-        Ok(())
     }
 }
 

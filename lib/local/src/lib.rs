@@ -14,7 +14,7 @@ mod pattern;
 mod product;
 mod server;
 
-pub use bus::LocalBus;
+pub use bus::{ForeignEvent, LocalBus};
 pub use embedded::{Embedded, Stream, TABLE, client};
 pub use error::Error;
 pub use issuer::{AUDIENCE, ISSUER, LocalIssuer, Subject};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tenantry_domain::{Clock, Id, Permission, Scope, Tenant, User};
 
-use crate::bus::LocalBus;
+use crate::bus::{ForeignEvent, LocalBus};
 use crate::issuer::{LocalIssuer, Subject};
 use crate::mailbox::Mailbox;
 
@@ -37,7 +37,7 @@ pub fn router(desk: Desk) -> Router {
     Router::new()
         .route("/local/mailbox", get(find_mailbox))
         .route("/local/token", get(find_token))
-        .route("/local/events", get(find_events))
+        .route("/local/events", get(find_events).post(publish_event))
         .route("/local/verify", get(find_verify_page))
         .with_state(desk)
 }
@@ -56,6 +56,12 @@ async fn find_mailbox(State(desk): State<Desk>, headers: HeaderMap) -> Response 
 
 async fn find_events(State(desk): State<Desk>) -> Response {
     Json(json!({ "items": desk.bus.entries() })).into_response()
+}
+
+/// Lets a client play the application plane that answers over the bus.
+async fn publish_event(State(desk): State<Desk>, Json(event): Json<ForeignEvent>) -> Response {
+    let id = desk.bus.publish(event, desk.clock.now());
+    (StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response()
 }
 
 #[derive(Deserialize)]

@@ -3,18 +3,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::{Value, json};
 use tenantry_api::{Authenticator, Edge, Routes};
 use tenantry_app::{App, Config, Keyring};
 use tenantry_domain::{Clock, Entropy};
+use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
 use tenantry_store::{Settings, Store};
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::bus::LocalBus;
 use crate::embedded::{Embedded, Stream, TABLE};
 use crate::issuer::LocalIssuer;
 use crate::local_routes::{Desk, router as local_router};
 use crate::mailbox::Mailbox;
+use crate::pattern::Pattern;
 use crate::{Error, master_key};
 
 /// What the local product is made with.
@@ -45,8 +49,11 @@ pub struct Product {
     pub bus: Arc<LocalBus>,
     /// Issues tokens.
     pub issuer: Arc<LocalIssuer>,
+    /// Takes what application planes answer over the bus.
+    pub provisioning: Provisioning,
     relay: Relay,
     stream: Mutex<Stream>,
+    answers: Mutex<UnboundedReceiver<Value>>,
 }
 
 /// Every group of routes.
@@ -100,6 +107,8 @@ impl Product {
             Arc::new(Mailbox::new(Arc::clone(&clock))),
             Arc::new(LocalBus::default()),
         );
+        let answers = Mutex::new(listen_for_answers(&bus, &app)?);
+        let provisioning = Provisioning::new(Arc::clone(&app));
         let relay = Relay::new(app, Arc::clone(&bus) as _, Arc::clone(&mailbox) as _).map_err(Error::new)?;
         let desk = Desk {
             mailbox: Arc::clone(&mailbox),
@@ -116,8 +125,10 @@ impl Product {
             mailbox,
             bus,
             issuer,
+            provisioning,
             relay,
             stream,
+            answers,
         })
     }
 
@@ -133,6 +144,23 @@ impl Product {
             count += batch.records.len();
             self.relay_batch(batch).await;
         }
+    }
+
+    /// Takes what application planes have answered since; returns how many answers there were.
+    pub async fn take_answers(&self) -> usize {
+        const ATTEMPTS: u32 = 3;
+        let mut answers = self.answers.lock().await;
+        let mut count = 0;
+        while let Ok(answer) = answers.try_recv() {
+            count += 1;
+            // As Lambda does: twice more, and then the dead-letter queue would have it.
+            for _ in 0..ATTEMPTS {
+                if self.provisioning.handle(answer.clone()).await.is_ok() {
+                    break;
+                }
+            }
+        }
+        count
     }
 
     /// As Lambda does with a batch: what failed comes again, a few times.
@@ -159,6 +187,29 @@ impl Product {
             "messages could not be delivered; a dead-letter queue would have them now"
         );
     }
+}
+
+/// The rules of the template, and one for the sources that only this deployment knows.
+fn listen_for_answers(bus: &LocalBus, app: &App) -> Result<UnboundedReceiver<Value>, Error> {
+    let (target, answers) = unbounded_channel();
+    let mut patterns: Vec<String> = tenantry_provisioning::RULES
+        .iter()
+        .map(|(_, pattern)| (*pattern).to_owned())
+        .collect();
+    let own: Vec<&String> = app
+        .config
+        .application_plane
+        .answers_from
+        .iter()
+        .filter(|source| !patterns.iter().any(|pattern| pattern.contains(source.as_str())))
+        .collect();
+    if !own.is_empty() {
+        patterns.push(json!({ "source": own }).to_string());
+    }
+    for pattern in patterns {
+        bus.add_rule(Pattern::parse(&pattern).map_err(Error::new)?, target.clone());
+    }
+    Ok(answers)
 }
 
 fn master(folder: Option<&Path>, entropy: &dyn Entropy) -> Result<[u8; 32], Error> {

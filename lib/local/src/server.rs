@@ -22,6 +22,8 @@ use crate::product::{Ingredients, Product};
 const STREAM_PAUSE: Duration = Duration::from_millis(100);
 /// How often what has expired is removed.
 const SWEEP_PAUSE: Duration = Duration::from_mins(1);
+/// How often deadlines are watched; deployed, every five minutes.
+const WATCH_PAUSE: Duration = Duration::from_secs(2);
 /// How long open connections may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -63,6 +65,7 @@ impl Server {
             listener.local_addr().map_err(Error::new)?.port()
         );
         let config = Config::read(|name| lookup(name).or_else(|| default(name, &url))).map_err(Error::new)?;
+        let wire = config.application_plane.clone();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let ingredients = Ingredients {
             clock: clock.clone(),
@@ -76,12 +79,15 @@ impl Server {
         let tasks = vec![
             tokio::spawn(serve(listener, product.router.clone(), stopped.clone())),
             tokio::spawn(pump(Arc::clone(&product), stopped.clone())),
-            tokio::spawn(sweep(Arc::clone(&product), stopped)),
+            tokio::spawn(sweep(Arc::clone(&product), stopped.clone())),
+            tokio::spawn(watch_deadlines(Arc::clone(&product), stopped)),
         ];
         let app_plane = if options.no_app_plane {
             None
         } else {
-            Some(tokio::spawn(AppPlane::listen(&product.bus, clock)?.run()))
+            Some(tokio::spawn(
+                AppPlane::listen(&product.bus, wire, url.clone(), clock)?.run(),
+            ))
         };
         let table_endpoint = product.table.endpoint.clone();
         Ok(Self {
@@ -171,10 +177,22 @@ async fn pump(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = product.relay_once().await {
             tracing::error!(error = %error, "the stream could not be read");
         }
+        product.take_answers().await;
         if *stopped.borrow() {
             return;
         }
         let _ = tokio::time::timeout(STREAM_PAUSE, stopped.changed()).await;
+    }
+}
+
+/// Does what the schedule has the function do.
+async fn watch_deadlines(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let task = serde_json::json!({ "task": "watch_deadlines" });
+        if let Err(error) = product.provisioning.handle(task).await {
+            tracing::error!(error = %error, "deadlines could not be watched");
+        }
+        let _ = tokio::time::timeout(WATCH_PAUSE, stopped.changed()).await;
     }
 }
 

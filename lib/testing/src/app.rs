@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::Value;
 use tenantry_app::{Config, sha256_hex};
 use tenantry_domain::{Clock as _, Id, Permission, Scope, Tenant, User};
-use tenantry_local::{Ingredients, Product, ReceivedMail, Subject};
+use tenantry_local::{ForeignEvent, Ingredients, Product, ReceivedMail, Subject};
 
 use crate::{Call, SeededEntropy, TestClock};
 
@@ -157,9 +157,32 @@ impl TestApp {
             .expect("the local issuer signs")
     }
 
-    /// Lets the relay deliver everything that is in the outbox.
+    /// Lets the relay deliver everything that is in the outbox, and answers be taken that came over the bus.
     pub async fn settle(&self) {
-        self.product.relay_once().await.expect("the stream can be read");
+        loop {
+            self.product.relay_once().await.expect("the stream can be read");
+            if self.product.take_answers().await == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Has an application plane say something over the bus, and everything come of it that does.
+    pub async fn hear(&self, source: &str, detail_type: &str, detail: Value) {
+        let event = ForeignEvent {
+            source: source.to_owned(),
+            detail_type: detail_type.to_owned(),
+            detail,
+        };
+        self.product.bus.publish(event, self.clock.now());
+        self.settle().await;
+    }
+
+    /// Runs a task of the schedule.
+    pub async fn run_task(&self, task: &str) {
+        let input = serde_json::json!({ "task": task });
+        let done = self.product.provisioning.handle(input).await;
+        done.expect("the task can be carried out");
     }
 
     /// The mails that were delivered, oldest first.
