@@ -272,7 +272,7 @@ class Desk(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), DeskHandler)
         self.url = f"http://localhost:{self.server_address[1]}"
         self.emulator, self.issuer = emulator, Issuer(f"{self.url}/local/issuer")
-        self.api_path, self.events, self.preflight_function = None, None, None
+        self.api_path, self.bus, self.events, self.preflight_function = None, None, None, None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def mails(self):
@@ -308,6 +308,8 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
         try:
             if self.headers.get("transfer-encoding"):
                 self.reply(411, [], b"")
+            elif url.path == "/local/events" and self.command == "POST":
+                self.publish(json.loads(self.rfile.read(int(self.headers.get("content-length") or 0))))
             elif url.path in answers and self.command == "GET":
                 body = answers[url.path]()
                 self.reply(200 if body else 400, [("content-type", "application/json")], json.dumps(body).encode())
@@ -319,6 +321,17 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_OPTIONS = do_HEAD = answer_any
+
+    def publish(self, event):
+        """Says something over the bus that application planes share with the product."""
+        entry = {
+            "EventBusName": self.server.bus,
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+        }
+        (result,) = self.server.emulator.client("events").put_events(Entries=[entry])["Entries"]
+        self.reply(202, [("content-type", "application/json")], json.dumps({"id": result["EventId"]}).encode())
 
     def token(self, query):
         tokens = {"operator": self.server.issuer.operator_token, "scraper": lambda: SCRAPE_TOKEN}
@@ -712,6 +725,7 @@ def run(args, emulator, desk, folder):
     desk.preflight_function = routes["OPTIONS", "/{proxy+}"]
     emulator.client("sesv2").create_email_identity(EmailIdentity=MAIL_IDENTITY)
     bus = stack.outputs["EventBusName"]
+    desk.bus = bus
     desk.events = Subscription(emulator, bus, "desk", {"source": [SOURCE]})
     orders = Subscription(emulator, bus, "orders", ORDERS)
     archive = stack.create_archive()

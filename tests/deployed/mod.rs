@@ -5,8 +5,8 @@ mod routes;
 
 use crate::journeys::world::deployed;
 use crate::journeys::{
-    account_is_kept, figures_follow, lead_becomes_tenant, many_want_one_key, provisioning_fails,
-    webhook_is_abused,
+    account_is_kept, application_planes, figures_follow, lead_becomes_tenant, many_want_one_key,
+    provisioning_fails, webhook_is_abused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,4 +43,10 @@ async fn a_webhook_is_replayed_forged_late_and_for_another_tenant() {
 #[ignore = "needs BASE_URL and DESK_URL"]
 async fn of_fifty_who_want_one_key_at_once_one_gets_it() {
     many_want_one_key::many_want_one_key(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn an_application_plane_answers_over_the_bus() {
+    application_planes::application_plane_answers_over_the_bus(&deployed()).await;
 }

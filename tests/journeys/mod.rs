@@ -2,6 +2,7 @@
 //! made on any deployment: here on the local product, in `deployed` on a stack.
 
 pub(crate) mod account_is_kept;
+pub(crate) mod application_planes;
 pub(crate) mod figures_follow;
 mod keeps_data;
 pub(crate) mod lead_becomes_tenant;

@@ -197,11 +197,35 @@ impl World {
             .await
     }
 
-    /// The events of one type that went over the bus about this lead or tenant, oldest first. One that came twice is one.
-    pub(crate) async fn events_about(&self, subject: &str, detail_type: &str) -> Vec<Value> {
+    /// The events that went over the bus, oldest first.
+    pub(crate) async fn events(&self) -> Vec<Value> {
         let url = format!("{}/events", self.desk_url);
         let events = self.request(Method::GET, &url).send().await.expect(200);
-        let events = events.json["items"].as_array().cloned().unwrap_or_default();
+        events.json["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Has an application plane say something over the bus.
+    pub(crate) async fn publish(&self, source: &str, detail_type: &str, detail: &Value) {
+        let url = format!("{}/events", self.desk_url);
+        let event = json!({ "source": source, "detail-type": detail_type, "detail": detail });
+        let published = self.request(Method::POST, &url).json(&event).send().await;
+        published.expect(202);
+    }
+
+    /// The names of a job's steps.
+    pub(crate) async fn steps(&self, tenant_id: &str, job_id: &str) -> Vec<String> {
+        let operator = self.operator_token().await;
+        let path = format!("/tenants/{tenant_id}/jobs/{job_id}");
+        let job = self.get(&path).bearer(&operator).send().await.expect(200);
+        let steps = job.json["steps"].as_array().into_iter().flatten();
+        steps
+            .filter_map(|step| step["name"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// The events of one type that went over the bus about this lead or tenant, oldest first. One that came twice is one.
+    pub(crate) async fn events_about(&self, subject: &str, detail_type: &str) -> Vec<Value> {
+        let events = self.events().await;
         let mut seen = BTreeSet::new();
         let is_wanted = |event: &Value| {
             event["detail-type"] == detail_type
@@ -384,6 +408,20 @@ impl World {
             tokio::time::sleep(self.pause).await;
         }
         panic!("waited in vain for {what}");
+    }
+}
+
+impl Order {
+    /// What a pipeline of ARC's learns from its environment; its callback's address it knows by itself.
+    pub(crate) fn of_arc(environment: &Value, url: &str) -> Self {
+        let text = |name: &str| environment[name].as_str().unwrap_or_default().to_owned();
+        Self {
+            job_id: String::new(),
+            attempt: 0,
+            secret: text("secret"),
+            context: text("context"),
+            url: url.to_owned(),
+        }
     }
 }
 
