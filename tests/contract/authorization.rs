@@ -12,8 +12,8 @@ use tenantry_api::KeySource as _;
 use tenantry_domain::Clock as _;
 use tenantry_domain::Permission::{
     self, CreateContact, CreateTenant, CreateTenantConfig, DeleteContact, DeleteLead, DeleteTenant,
-    DeleteTenantConfig, ProvisionTenant, UpdateContact, UpdateLead, UpdateTenant, UpdateTenantConfig,
-    ViewAuditLog, ViewContact, ViewLead, ViewTenant, ViewTenantConfig,
+    DeleteTenantConfig, ExportTenant, ProvisionTenant, UpdateContact, UpdateLead, UpdateTenant,
+    UpdateTenantConfig, ViewAuditLog, ViewContact, ViewLead, ViewTenant, ViewTenantConfig,
 };
 use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
 use tenantry_testing::{Answer, Call, TestApp};
@@ -137,7 +137,21 @@ const POLICY: &[Row] = &[
         'T',
         'T',
     ),
+    row(
+        "GET /tenants/{id}/export",
+        Some(ExportTenant),
+        "TFFF+F+FNTT",
+        'T',
+        'T',
+    ),
     // A tenant's life is its operators' affair.
+    row(
+        "DELETE /tenants/{id}",
+        Some(DeleteTenant),
+        "TFFF+FFFFTT",
+        'T',
+        'T',
+    ),
     row(
         "POST /tenants/{id}/suspend",
         Some(UpdateTenant),

@@ -8,7 +8,7 @@ use tenantry_testing::TestApp;
 use crate::contract::scene::Scene;
 
 /// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
-const TYPES: [&str; 21] = [
+const TYPES: [&str; 22] = [
     "contact.created.v1",
     "contact.deleted.v1",
     "contact.updated.v1",
@@ -20,6 +20,7 @@ const TYPES: [&str; 21] = [
     "tenant.created.v1",
     "tenant.deprovisioning_failed.v1",
     "tenant.deprovisioning_requested.v1",
+    "tenant.erased.v1",
     "tenant.offboarded.v1",
     "tenant.offboarding.v1",
     "tenant.provisioning_failed.v1",
@@ -227,6 +228,11 @@ async fn live_on(app: &TestApp, tenant_id: &str) {
     let second = app.command(tenant_id, &retry, &json!({})).await;
     let second = app.order(&second.expect(202).text_at("/id")).await;
     app.report(&second, &second.removed()).await.expect(204);
+    app.delete(&format!("/tenants/{tenant_id}"))
+        .bearer(&app.operator())
+        .send()
+        .await
+        .expect(204);
 }
 
 fn picture(mail: &ReceivedMail) -> String {

@@ -63,9 +63,15 @@ impl Scene {
         let elsewhere = app.tenant("elsewhere").await;
         let needs_resources = route.contains("/resources");
         // These are about a tenant in use, or one that was.
-        let needs_use = ["/suspend", "/reactivate", "/change-tier", "/offboard"]
-            .iter()
-            .any(|command| route.ends_with(command));
+        let needs_use = [
+            "/suspend",
+            "/reactivate",
+            "/change-tier",
+            "/offboard",
+            "DELETE /tenants/{id}",
+        ]
+        .iter()
+        .any(|command| route.ends_with(command));
         let needs_job = route.contains("/jobs") || route == "POST /webhook" || needs_resources || needs_use;
         let provisioning = if needs_job {
             Some(app.provision(&tenant_id).await)
@@ -77,6 +83,10 @@ impl Scene {
         }
         if let Some(job) = provisioning.as_ref().filter(|_| route.ends_with("/retry")) {
             app.report(job, &job.failure("no room")).await.expect(204);
+        }
+        if route == "DELETE /tenants/{id}" {
+            let order = app.offboard(&tenant_id).await;
+            app.report(&order, &order.removed()).await.expect(204);
         }
         if route.ends_with("/reactivate") {
             let body = json!({ "reason": "not paid" });
@@ -126,6 +136,8 @@ impl Scene {
             | "GET /tenants/{id}/jobs"
             | "GET /tenants/{id}/jobs/{jobId}"
             | "GET /tenants/{id}/resources"
+            | "DELETE /tenants/{id}"
+            | "GET /tenants/{id}/export"
             | "GET /tenants/{id}/audit"
             | "GET /tenants/{id}/audit/verify"
             | "GET /contacts"

@@ -33,6 +33,11 @@ const STORE: &[(&str, &[&str])] = &[
     ("find_lead_with_code", &[QUERY]),
     ("find_oldest_undelivered", &[QUERY]),
     ("find_overdue_jobs", &[QUERY]),
+    ("export_tenant", &[QUERY]),
+    ("find_erasure", &[GET]),
+    ("find_open_erasures", &[QUERY]),
+    ("find_remains", &[QUERY]),
+    ("find_tenant_to_erase", &[QUERY]),
     ("find_owner_of_key", &[GET]),
     ("find_relations", &[QUERY]),
     ("find_tenant", &[GET]),
@@ -59,6 +64,8 @@ const STORE: &[(&str, &[&str])] = &[
     ("len", &[]),
     ("is_empty", &[]),
     ("append", &[]),
+    ("begin_erasure", &[DELETE, PUT, UPDATE]),
+    ("continue_erasure", &[DELETE, PUT]),
     ("audit", &[GET, PUT]),
     ("audit_lead", &[PUT]),
     ("check_free", &[CHECK]),
@@ -1061,6 +1068,9 @@ fn table_actions(function: &str) -> BTreeSet<String> {
         ("found_tenant(", "lib/app/src/onboarding.rs"),
         ("close_job(", "lib/app/src/job_report.rs"),
         ("fail_overdue_jobs(", "lib/app/src/watchdog.rs"),
+        ("start_job(", "lib/app/src/start_job.rs"),
+        ("suspend_tenant(", "lib/app/src/tenant_status.rs"),
+        ("erase_tenant(", "lib/app/src/erasure.rs"),
     ] {
         if source.contains(operation) {
             let operation = fs::read_to_string(in_workspace(path)).expect("the source is there");

@@ -4,3 +4,4 @@ mod answers;
 mod logs;
 mod metrics;
 mod tokens;
+mod watchdog;

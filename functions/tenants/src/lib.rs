@@ -5,6 +5,8 @@ mod change_tier;
 mod check_tenant_key;
 mod count_tenants;
 mod create_tenant;
+mod delete_tenant;
+mod export_tenant;
 mod find_job;
 mod find_tenant;
 mod include;
@@ -27,7 +29,7 @@ mod walk;
 use tenantry_api::view::{AddressView, ContactView, LeadView, ResourceView, TenantView};
 use tenantry_api::{Access, Routes, routes};
 use tenantry_domain::Permission::{
-    CreateTenant, DeleteTenant, ProvisionTenant, UpdateTenant, ViewAuditLog, ViewTenant,
+    CreateTenant, DeleteTenant, ExportTenant, ProvisionTenant, UpdateTenant, ViewAuditLog, ViewTenant,
 };
 
 /// The routes of this group.
@@ -49,6 +51,14 @@ pub fn routes() -> Routes {
         .add(
             Access::Tenant(UpdateTenant),
             routes!(update_tenant::update_tenant),
+        )
+        .add(
+            Access::TenantByOperator(DeleteTenant),
+            routes!(delete_tenant::delete_tenant),
+        )
+        .add(
+            Access::Tenant(ExportTenant),
+            routes!(export_tenant::export_tenant),
         )
         .add(
             Access::AnyLeadOr(ViewTenant),

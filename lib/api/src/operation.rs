@@ -28,17 +28,20 @@ impl Operation {
         Ok(reply)
     }
 
-    /// Refuses when `If-Match` names another version (RFC 9110 section 13.1.1).
-    pub fn check_version(&self, kind: Kind, id: impl std::fmt::Display, version: u64) -> Result<(), Problem> {
-        let Some(wanted) = &self.if_match else {
-            return Ok(());
-        };
+    /// Whether `If-Match`, if it is there, names this version (RFC 9110 section 13.1.1).
+    pub fn names_version(&self, version: u64) -> bool {
         let present = etag(version);
-        if wanted
-            .split(',')
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag == present)
-        {
+        self.if_match.as_ref().is_none_or(|wanted| {
+            wanted
+                .split(',')
+                .map(str::trim)
+                .any(|tag| tag == "*" || tag == present)
+        })
+    }
+
+    /// Refuses when `If-Match` names another version.
+    pub fn check_version(&self, kind: Kind, id: impl std::fmt::Display, version: u64) -> Result<(), Problem> {
+        if self.names_version(version) {
             return Ok(());
         }
         Err(DomainError::PreconditionFailed {

@@ -153,6 +153,18 @@ pub(crate) fn jobs_with(id: Id<Job>) -> String {
     format!("JOB#{id}")
 }
 
+/// What is kept of an erased tenant.
+pub(crate) fn erasure(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "ERASED")
+}
+
+/// Erasures that are not finished: few enough for one partition.
+pub(crate) const OPEN_ERASURES: &str = "ERASURES#OPEN";
+
+pub(crate) fn open_erasures(tenant: Id<Tenant>, at: Timestamp) -> Key {
+    Key::new(OPEN_ERASURES.to_owned(), by_time(at, tenant))
+}
+
 /// A message from outside that was acted upon. Whoever sends it chooses its id: the key holds a hash.
 pub(crate) fn seen(sender: &str, id: &str) -> Key {
     Key::new(format!("SEEN#{}", hash(&[sender, id])), "SEEN")

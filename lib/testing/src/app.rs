@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
-use tenantry_app::{Config, sha256_hex};
+use tenantry_app::{
+    Config, Context, Erased, TraceContext, Watched, continue_erasures, fail_overdue_jobs, sha256_hex,
+};
 use tenantry_domain::{Clock as _, Id, Permission, Scope, Tenant, User};
 use tenantry_local::{ForeignEvent, Ingredients, Product, ReceivedMail, Subject};
 
@@ -185,6 +187,20 @@ impl TestApp {
         done.expect("the task can be carried out");
     }
 
+    /// Lets the watchdog run once: overdue jobs, and erasures that are not finished.
+    pub async fn watch(&self) -> (Watched, Erased) {
+        let context = self.context("watchdog");
+        let watched = fail_overdue_jobs(&context).await.expect("the index can be read");
+        let erased = continue_erasures(&context).await.expect("the index can be read");
+        (watched, erased)
+    }
+
+    /// What a request works with that comes from no client.
+    pub fn context(&self, request_id: &str) -> Context {
+        let trace = TraceContext::of_request(None, request_id);
+        Context::new(&self.product.edge.app, request_id.to_owned(), trace)
+    }
+
     /// The mails that were delivered, oldest first.
     pub async fn mails(&self) -> Vec<ReceivedMail> {
         self.settle().await;
@@ -246,6 +262,23 @@ impl TestApp {
             .send()
             .await
             .expect("there is such an item with another text");
+    }
+
+    /// Writes an item of this type past all rules.
+    pub async fn put_item(&self, pk: &str, sk: &str, kind: &str) {
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let put = self
+            .product
+            .table
+            .client
+            .put_item()
+            .table_name(tenantry_local::TABLE);
+        put.item("pk", text(pk))
+            .item("sk", text(sk))
+            .item("type", text(kind))
+            .send()
+            .await
+            .expect("the table takes it");
     }
 
     /// Deletes an item past all rules.

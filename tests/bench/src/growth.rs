@@ -4,6 +4,8 @@ use axum::body::Body;
 use http::Request;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tenantry_app::{Context, Report, TraceContext, take_report};
+use tenantry_domain::Outcome;
 use tokio::time::Instant;
 
 use crate::Error;
@@ -328,7 +330,9 @@ impl Ground {
                     _ => as_operator("GET", &path, None),
                 }
             }
-            "POST /tenants/{id}/suspend"
+            "GET /tenants/{id}/export" => as_operator("GET", &format!("/tenants/{tenant}/export"), None),
+            "DELETE /tenants/{id}"
+            | "POST /tenants/{id}/suspend"
             | "POST /tenants/{id}/reactivate"
             | "POST /tenants/{id}/change-tier"
             | "POST /tenants/{id}/offboard"
@@ -372,6 +376,21 @@ impl Ground {
         let job = format!("/tenants/{id}/jobs/{}", id_of(&jobs["items"][0])?);
         let command = route.rsplit('/').next().unwrap_or_default();
         let path = format!("/tenants/{id}/{command}");
+        if command == "{id}" {
+            send("POST", &format!("{job}/cancel"), Some(&json!({}))).await?;
+            let offboard = format!("/tenants/{id}/offboard");
+            let removal = id_of(&send("POST", &offboard, Some(&json!({ "graceDays": 0 }))).await?)?;
+            let report = Report {
+                job_id: removal.parse()?,
+                outcome: Outcome::Success { app_plane_url: None },
+                resources: Vec::new(),
+                message: None,
+            };
+            let trace = TraceContext::of_request(None, "bench");
+            let context = Context::new(&installation.product.edge.app, "bench".to_owned(), trace);
+            take_report(&context, id.parse()?, &report).await?;
+            return Installation::request("DELETE", &format!("/tenants/{id}"), &self.operator, None);
+        }
         let (path, body) = match command {
             "cancel" => (format!("{job}/cancel"), json!({})),
             "retry" => {
