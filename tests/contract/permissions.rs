@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use serde_json::{Value, json};
 use tenantry_api::Edge;
-use tenantry_app::{App, Keyring};
-use tenantry_domain::{Dialect, Entropy as _, Wire};
+use tenantry_app::{App, Keyring, Report, take_report};
+use tenantry_domain::{Dialect, Entropy as _, Outcome, Wire};
 use tenantry_local::TABLE;
 use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
@@ -194,6 +194,28 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
     heard
 }
 
+/// A tenant whose erasure is begun and not finished.
+async fn erase_tenant(app: &TestApp) {
+    let tenant = app.tenant("erased").await;
+    for (command, body) in [
+        ("provision", TestApp::subscription()),
+        ("offboard", json!({ "graceDays": 0 })),
+    ] {
+        let job = app.command(&tenant, command, &body).await.expect(202);
+        let report = Report {
+            job_id: job.text_at("/id").parse().expect("it is an id"),
+            outcome: Outcome::Success { app_plane_url: None },
+            resources: Vec::new(),
+            message: None,
+        };
+        let tenant = tenant.parse().expect("it is an id");
+        let taken = take_report(&app.context("permissions"), tenant, &report).await;
+        taken.expect("the job is open");
+    }
+    let path = format!("/tenants/{tenant}");
+    app.delete(&path).bearer(&app.operator()).send().await.expect(204);
+}
+
 /// What an answer over the bus and the watchdog do to the table.
 async fn take_answers() -> Vec<Touch> {
     let mut app = TestApp::start_with(|config| config.application_plane = Wire::preset(Dialect::Sbt09)).await;
@@ -203,6 +225,7 @@ async fn take_answers() -> Vec<Touch> {
         asked.expect(202).text_at("/id")
     };
     let (answered, _) = (job_of(&app, "answered").await, job_of(&app, "overdue").await);
+    erase_tenant(&app).await;
     app.settle().await;
     let (ear, ours) = listened_to(&mut app);
     let provisioning = Provisioning::new(ours);

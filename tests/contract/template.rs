@@ -1068,6 +1068,7 @@ fn table_actions(function: &str) -> BTreeSet<String> {
         ("found_tenant(", "lib/app/src/onboarding.rs"),
         ("close_job(", "lib/app/src/job_report.rs"),
         ("fail_overdue_jobs(", "lib/app/src/watchdog.rs"),
+        ("continue_erasures(", "lib/app/src/erasure.rs"),
         ("start_job(", "lib/app/src/start_job.rs"),
         ("suspend_tenant(", "lib/app/src/tenant_status.rs"),
         ("erase_tenant(", "lib/app/src/erasure.rs"),

@@ -5,8 +5,8 @@ mod routes;
 
 use crate::journeys::world::deployed;
 use crate::journeys::{
-    account_is_kept, application_planes, figures_follow, lead_becomes_tenant, many_want_one_key,
-    provisioning_fails, webhook_is_abused,
+    account_is_kept, application_planes, figures_follow, job_is_retried_and_cancelled, lead_becomes_tenant,
+    many_want_one_key, provisioning_fails, tenant_leaves, webhook_is_abused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,4 +49,22 @@ async fn of_fifty_who_want_one_key_at_once_one_gets_it() {
 #[ignore = "needs BASE_URL and DESK_URL"]
 async fn an_application_plane_answers_over_the_bus() {
     application_planes::application_plane_answers_over_the_bus(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_failed_job_is_retried_for_the_same_subscription() {
+    job_is_retried_and_cancelled::job_is_retried(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn of_a_cancellation_and_a_success_one_wins() {
+    job_is_retried_and_cancelled::cancellation_races_success(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_tenant_leaves_and_is_erased() {
+    tenant_leaves::tenant_leaves(&deployed()).await;
 }

@@ -1,6 +1,7 @@
 //! What is true at the edge of every route: tokens, headers, problems, logs.
 
 mod answers;
+mod life;
 mod logs;
 mod metrics;
 mod tokens;

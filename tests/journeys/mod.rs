@@ -4,9 +4,12 @@
 pub(crate) mod account_is_kept;
 pub(crate) mod application_planes;
 pub(crate) mod figures_follow;
+mod job_is_overdue;
+pub(crate) mod job_is_retried_and_cancelled;
 mod keeps_data;
 pub(crate) mod lead_becomes_tenant;
 pub(crate) mod many_want_one_key;
 pub(crate) mod provisioning_fails;
+pub(crate) mod tenant_leaves;
 pub(crate) mod webhook_is_abused;
 pub(crate) mod world;

@@ -309,12 +309,18 @@ impl World {
     /// Waits for the event of this job, as an application plane does.
     pub(crate) async fn order(&self, tenant_id: &str, job_id: &str) -> Order {
         let look = || async {
-            let events = self
-                .events_about(tenant_id, "tenant.provisioning_requested.v1")
-                .await;
-            events
-                .into_iter()
-                .find(|event| event["detail"]["data"]["job"]["id"] == job_id)
+            for kind in ["provisioning", "deprovisioning", "tier_change"] {
+                let events = self
+                    .events_about(tenant_id, &format!("tenant.{kind}_requested.v1"))
+                    .await;
+                let found = events
+                    .into_iter()
+                    .find(|event| event["detail"]["data"]["job"]["id"] == job_id);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            None
         };
         let event = self.eventually(&format!("the event of job {job_id}"), look).await;
         let data = &event["detail"]["data"];
@@ -331,6 +337,20 @@ impl World {
             context: text("/callback/context"),
             url: text("/callback/url"),
         }
+    }
+
+    /// Sends something about a tenant as an operator: `command` is the path behind the tenant's.
+    pub(crate) async fn command(&self, tenant_id: &str, command: &str, body: &Value) -> Reply {
+        let operator = self.operator_token().await;
+        let path = format!("/tenants/{tenant_id}/{command}");
+        self.post(&path).bearer(&operator).json(body).send().await
+    }
+
+    /// The job as an operator sees it.
+    pub(crate) async fn find_job(&self, tenant_id: &str, job_id: &str) -> Value {
+        let operator = self.operator_token().await;
+        let path = format!("/tenants/{tenant_id}/jobs/{job_id}");
+        self.get(&path).bearer(&operator).send().await.expect(200).json
     }
 
     /// Requests provisioning and waits for the event.
@@ -515,6 +535,16 @@ pub(crate) fn success(tenant_id: &str) -> Value {
     let data =
         json!({ "status": 1, "resources": [files, database], "appPlaneUrl": "https://app.example.com" });
     json!({ "initiatorId": tenant_id, "type": 0, "data": data })
+}
+
+/// A report that what was made is removed.
+pub(crate) fn removed(tenant_id: &str) -> Value {
+    json!({ "initiatorId": tenant_id, "type": 1, "data": { "status": 1 } })
+}
+
+/// A report that it could not be removed.
+pub(crate) fn not_removed(tenant_id: &str, reason: &str) -> Value {
+    json!({ "initiatorId": tenant_id, "type": 1, "data": { "status": 0, "reason": reason } })
 }
 
 /// A report that it could not be made.

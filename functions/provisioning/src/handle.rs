@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tenantry_app::{App, BusEvent, Context, Error, TraceContext, fail_overdue_jobs, metric};
+use tenantry_app::{
+    App, BusEvent, Context, Error, TraceContext, continue_erasures, fail_overdue_jobs, metric,
+};
 use tenantry_domain::Id;
 
 use crate::take_answer::{Taken, take_answer};
@@ -86,6 +88,7 @@ impl Provisioning {
         match task {
             Task::WatchDeadlines => {
                 let watched = fail_overdue_jobs(&context).await?;
+                let erased = continue_erasures(&context).await?;
                 metric::watched(watched.failed, watched.left);
                 tracing::info!(
                     request.id = context.request_id,
@@ -93,6 +96,9 @@ impl Provisioning {
                     jobs.failed = watched.failed,
                     jobs.left = watched.left,
                     has_more = watched.has_more,
+                    erasures.found = erased.found,
+                    erasures.finished = erased.finished,
+                    erasures.left = erased.left,
                     "deadlines were watched"
                 );
             }

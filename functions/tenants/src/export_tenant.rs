@@ -48,7 +48,11 @@ pub(crate) async fn export_tenant(
     let page = query.page(&operation.caller, &format!("export {id}"))?;
     let found = operation.context.store.export_tenant(&scope, &page).await?;
     let exported = found.ok_or_else(|| DomainError::not_found(Kind::Tenant, id))?;
-    let lines: String = exported.items.iter().map(|line| format!("{line}\n")).collect();
+    let mut lines = String::new();
+    for line in &exported.items {
+        lines.push_str(&line.to_string());
+        lines.push('\n');
+    }
     let link = exported.next_cursor.map(|cursor| {
         format!(
             "</tenants/{id}/export?limit={}&cursor={cursor}>; rel=\"next\"",
