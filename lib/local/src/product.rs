@@ -163,6 +163,11 @@ impl Product {
         count
     }
 
+    /// Begins again with the stream, as where the relay stopped before it could say that it was done: everything comes again.
+    pub async fn relay_again(&self) {
+        *self.stream.lock().await = self.table.stream();
+    }
+
     /// As Lambda does with a batch: what failed comes again, a few times.
     async fn relay_batch(&self, mut batch: aws_lambda_events::event::dynamodb::Event) {
         const ATTEMPTS: u32 = 5;
