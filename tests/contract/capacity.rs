@@ -146,6 +146,20 @@ async fn write_variants(table: &mut String) {
         &again.expect(202),
     );
 
+    let plan = app.plan(json!({})).await;
+    let subscription = app.subscribe(&scene.elsewhere, &plan).await;
+    let ours = app
+        .post(&format!("/tenants/{}/provision", scene.elsewhere))
+        .bearer(&operator)
+        .json(&json!({ "subscriptionId": subscription }))
+        .send()
+        .await;
+    write_line(
+        table,
+        "POST /tenants/{id}/provision for a subscription of ours",
+        &ours.expect(202),
+    );
+
     let job = scene.job();
     write_line(
         table,

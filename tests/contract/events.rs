@@ -8,14 +8,26 @@ use tenantry_testing::TestApp;
 use crate::contract::scene::Scene;
 
 /// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
-const TYPES: [&str; 22] = [
+const TYPES: [&str; 34] = [
     "contact.created.v1",
     "contact.deleted.v1",
     "contact.updated.v1",
+    "invoice.cancelled.v1",
+    "invoice.issued.v1",
+    "invoice.overdue.v1",
+    "invoice.paid.v1",
     "lead.created.v1",
     "lead.erased.v1",
     "lead.updated.v1",
     "lead.verified.v1",
+    "plan.archived.v1",
+    "plan.created.v1",
+    "plan.updated.v1",
+    "subscription.cancelled.v1",
+    "subscription.changed.v1",
+    "subscription.created.v1",
+    "subscription.expired.v1",
+    "subscription.past_due.v1",
     "tenant.activated.v1",
     "tenant.created.v1",
     "tenant.deprovisioning_failed.v1",
@@ -202,6 +214,7 @@ async fn everything_that_can_be_told() -> TestApp {
     app.report(&second, &second.success()).await.expect(204);
     app.delete(&path).bearer(&operator).send().await.expect(204);
     live_on(&app, &tenant_id).await;
+    everything_about_billing(&app).await;
     app.settle().await;
     app
 }
@@ -233,6 +246,64 @@ async fn live_on(app: &TestApp, tenant_id: &str) {
         .send()
         .await
         .expect(204);
+}
+
+/// Plans that come and go; a subscription that is changed and cancelled, and one that expires; invoices in every status.
+async fn everything_about_billing(app: &TestApp) {
+    let tenant_id = &app.tenant("billed").await;
+    let (plan, bigger) = (
+        app.plan(json!({})).await,
+        app.plan(json!({ "name": "Bigger", "price": 9900 })).await,
+    );
+    let path = format!("/plans/{plan}");
+    let call = app
+        .patch(&path)
+        .bearer(&app.operator())
+        .json(&json!({ "price": 5900 }));
+    call.send().await.expect(200);
+    let subscription = app.subscribe(tenant_id, &plan).await;
+    let path = format!("/subscriptions/{subscription}?tenantId={tenant_id}");
+    let call = app
+        .patch(&path)
+        .bearer(&app.operator())
+        .json(&json!({ "planId": bigger }));
+    call.send().await.expect(200);
+    app.delete(&format!("/plans/{plan}"))
+        .bearer(&app.operator())
+        .send()
+        .await
+        .expect(204);
+    for days in [31, 15, 15] {
+        app.clock.advance_minutes(days * 24 * 60);
+        app.sweep_billing().await;
+    }
+    let path = format!("/subscriptions/{subscription}/cancel?tenantId={tenant_id}");
+    let call = app
+        .post(&path)
+        .bearer(&app.operator())
+        .json(&json!({ "at": "now" }));
+    call.send().await.expect(200);
+    for invoice in app.invoices(tenant_id).await {
+        let path = format!(
+            "/invoices/{}?tenantId={tenant_id}",
+            invoice["id"].as_str().unwrap_or_default()
+        );
+        if invoice["overdueSince"].is_string() {
+            let call = app
+                .patch(&path)
+                .bearer(&app.operator())
+                .json(&json!({ "status": "PAID" }));
+            call.send().await.expect(200);
+        } else {
+            app.delete(&path).bearer(&app.operator()).send().await.expect(204);
+        }
+    }
+    let today = tenantry_domain::Day::of(tenantry_domain::Clock::now(&*app.clock));
+    let body = json!({ "tenantId": tenant_id, "planId": bigger, "endsOn": today });
+    let call = app.post("/subscriptions").bearer(&app.operator()).json(&body);
+    call.send().await.expect(201);
+    app.clock.advance_minutes(24 * 60);
+    app.sweep_billing().await;
 }
 
 fn picture(mail: &ReceivedMail) -> String {

@@ -271,6 +271,10 @@ async fn what_the_document_does_not_name_is_refused() {
             if route == "POST /tenants/{id}/provision" && is_known {
                 continue;
             }
+            // That an invoice is paid is said by its status.
+            if route == "PATCH /invoices/{id}" && name == "status" {
+                continue;
+            }
             let mut body = scene.sample(&route).expect("a route with a body has a sample");
             body[name] = json!("x");
             let answer = try_body(&scene, &route, &body).await;

@@ -262,6 +262,7 @@ async fn send_all(scene: &Scene, route: &str) {
             "?include=contacts",
         ],
         "GET /tenant-configs" => &["?configKey=auth0"],
+        "GET /invoices" => &["?status=PAID"],
         "GET /tenants/{id}" => &["?include=contacts,resources,lead,address"],
         _ => &[],
     };
@@ -289,6 +290,11 @@ async fn send_all(scene: &Scene, route: &str) {
             // Refused, and then looked up: it might be the repeat of a request that was carried out.
             let call = app.post("/tenants").bearer(&operator).json(&taken);
             call.header("idempotency-key", "other").send().await.expect(409);
+        }
+        "POST /tenants/{id}/provision" => {
+            let body = json!({ "subscriptionId": app.unknown_id() });
+            let call = scene.bare(route).bearer(scene.own_token(route)).json(&body);
+            call.send().await.expect(404);
         }
         "POST /contacts" => {
             let mut nowhere = body.clone();

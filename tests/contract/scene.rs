@@ -22,6 +22,8 @@ pub(crate) struct Scene {
     pub(crate) elsewhere: String,
     /// What `/contacts/{id}` and its like name, for the routes that need one.
     thing_id: String,
+    /// A plan that the tenant does not have, for the routes that need one.
+    plan_id: String,
     /// The tenant's open job, for the routes that need one.
     provisioning: Option<Provisioning>,
 }
@@ -93,6 +95,11 @@ impl Scene {
             app.command(&tenant_id, "suspend", &body).await.expect(200);
         }
         let thing_id = thing_of(&app, &tenant_id, route).await;
+        let plan_id = if route.contains("/subscriptions") {
+            app.plan(json!({ "price": 9900 })).await
+        } else {
+            String::new()
+        };
         app.settle().await;
         Self {
             app,
@@ -103,6 +110,7 @@ impl Scene {
             tenant_id,
             elsewhere,
             thing_id,
+            plan_id,
             provisioning,
         }
     }
@@ -148,7 +156,17 @@ impl Scene {
             | "GET /tenant-configs"
             | "GET /tenant-configs/count"
             | "GET /tenant-configs/{id}"
-            | "DELETE /tenant-configs/{id}" => None,
+            | "DELETE /tenant-configs/{id}"
+            | "GET /plans"
+            | "GET /plans/{id}"
+            | "DELETE /plans/{id}"
+            | "GET /subscriptions"
+            | "GET /subscriptions/{id}"
+            | "GET /invoices"
+            | "GET /invoices/count"
+            | "GET /invoices/{id}"
+            | "GET /invoices/{id}/download"
+            | "DELETE /invoices/{id}" => None,
             "POST /leads" => Some(TestApp::new_lead("grace@acme.com")),
             "PATCH /leads/{id}" => Some(json!({ "companyName": "Acme Ltd" })),
             "POST /leads/{id}/tenants" => Some(json!({ "key": "acme2", "domains": ["acme.com"] })),
@@ -166,6 +184,15 @@ impl Scene {
             })),
             "POST /tenant-configs" => Some(config(&self.tenant_id, &format!("profile {}", self.thing_id))),
             "PATCH /tenant-configs/{id}" => Some(json!({ "secrets": { "clientSecret": "other" } })),
+            "POST /plans" => Some(TestApp::new_plan()),
+            "PATCH /plans/{id}" => Some(json!({ "price": 5900 })),
+            "POST /subscriptions" => Some(json!({ "tenantId": self.tenant_id, "planId": self.plan_id })),
+            "PATCH /subscriptions/{id}" => Some(json!({ "planId": self.plan_id })),
+            "POST /subscriptions/{id}/cancel" => Some(json!({ "at": "period_end" })),
+            "POST /invoices" => Some(json!({
+                "tenantId": self.tenant_id, "currencyCode": "EUR", "lines": [{ "description": "Set-up", "unitAmount": 25_000 }],
+            })),
+            "PATCH /invoices/{id}" => Some(json!({ "status": "PAID" })),
             "PATCH /contacts/{id}" => Some(json!({ "lastName": "Murray", "isPrimary": true })),
             _ => {
                 panic!("{route} has no sample request: add one to `Scene::sample` in tests/contract/scene.rs")
@@ -178,7 +205,7 @@ impl Scene {
         let (_, template) = split(route);
         let id = if is_about_lead(route) {
             &self.lead.id
-        } else if is_of_account(route) {
+        } else if is_of_account(route) || route.contains(" /plans/") {
             &self.thing_id
         } else {
             &self.tenant_id
@@ -293,6 +320,20 @@ async fn thing_of(app: &TestApp, tenant_id: &str, route: &str) -> String {
             )
             .await;
     }
+    if route.contains(" /plans/{id}") {
+        return app.plan(json!({})).await;
+    }
+    if route.contains(" /subscriptions/{id}") || route == "GET /subscriptions" {
+        end_subscriptions(app, tenant_id).await;
+        let plan = app.plan(json!({})).await;
+        return app.subscribe(tenant_id, &plan).await;
+    }
+    if route.contains(" /invoices/{id}") || route == "GET /invoices" {
+        return app.invoice(tenant_id).await;
+    }
+    if route == "POST /subscriptions" {
+        end_subscriptions(app, tenant_id).await;
+    }
     String::new()
 }
 
@@ -303,13 +344,39 @@ fn config(tenant_id: &str, key: &str) -> Value {
     })
 }
 
+/// A tenant that has a subscription takes no other one.
+async fn end_subscriptions(app: &TestApp, tenant_id: &str) {
+    let path = format!("/subscriptions?tenantId={tenant_id}");
+    let page = app
+        .get(&path)
+        .bearer(&app.operator())
+        .send()
+        .await
+        .expect(200)
+        .json();
+    for subscription in page["items"].as_array().into_iter().flatten() {
+        let id = subscription["id"].as_str().unwrap_or_default();
+        let cancel = app.post(&format!("/subscriptions/{id}/cancel?tenantId={tenant_id}"));
+        // Those that are over are refused.
+        cancel
+            .bearer(&app.operator())
+            .json(&json!({ "at": "now" }))
+            .send()
+            .await;
+    }
+}
+
 /// The routes of accounts, whose paths name no tenant.
 pub(crate) fn is_of_account(route: &str) -> bool {
     let tables = tenantry_local::groups()
         .into_iter()
         .flat_map(|group| group.table());
-    let mut rows =
-        tables.filter(|row| matches!(row.access, Access::Account(_) | Access::AccountOrItsLead(_)));
+    let mut rows = tables.filter(|row| {
+        matches!(
+            row.access,
+            Access::Account(_) | Access::AccountByOperator(_) | Access::AccountOrItsLead(_)
+        )
+    });
     rows.any(|row| route == format!("{} {}", row.method, row.path))
 }
 

@@ -95,6 +95,24 @@ const STORE: &[(&str, &[&str])] = &[
     ("see", &[PUT]),
     ("send", &[PUT]),
     ("spend_lead_code", &[DELETE]),
+    // Billing, of both
+    ("billing_shards", &[]),
+    ("clear_past_due", &[UPDATE]),
+    ("create_invoice", &[PUT]),
+    ("create_plan", &[PUT]),
+    ("create_subscription", &[PUT]),
+    ("find_billing", &[BATCH_GET]),
+    ("find_due", &[QUERY]),
+    ("find_invoice", &[GET]),
+    ("find_plan", &[GET]),
+    ("find_subscription", &[BATCH_GET, GET]),
+    ("list_invoices", &[QUERY]),
+    ("list_plans", &[QUERY]),
+    ("list_subscriptions", &[QUERY]),
+    ("put_account", &[PUT]),
+    ("replace_invoice", &[PUT]),
+    ("replace_plan", &[PUT]),
+    ("replace_subscription", &[PUT]),
 ];
 
 const GET: &str = "dynamodb:GetItem";
@@ -218,6 +236,10 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "ISSUERS",
             "CORS_ORIGINS",
             "EVENT_SOURCE",
+            "TIERS",
+            "INVOICE_SELLER",
+            "INVOICE_DUE_DAYS",
+            "BILLING_GRACE_DAYS",
         ],
     ),
     (
@@ -448,11 +470,17 @@ fn an_index_is_queried_only_by_functions_that_list() {
             .collect();
         let lists = function_source(name).contains("store.list_leads(")
             || function_source(name).contains("store.list_tenants(");
+        let lists_plans = function_source(name).contains("store.list_plans(");
         let looks_for_oldest = function_source(name).contains("store.find_oldest_undelivered(");
         let looks_for_jobs = function_source(name).contains("store.find_tenant_of_job(");
         let indexes: BTreeSet<String> = INDEXES
             .iter()
-            .filter(|(index, _, _)| lists || looks_for_jobs || (looks_for_oldest && *index == "GSI2"))
+            .filter(|(index, _, _)| {
+                lists
+                    || looks_for_jobs
+                    || (lists_plans && *index == "GSI1")
+                    || (looks_for_oldest && *index == "GSI2")
+            })
             .map(|(index, _, _)| format!("${{Table.Arn}}/index/{index}"))
             .collect();
         let found: BTreeSet<String> = resources
@@ -1072,6 +1100,7 @@ fn table_actions(function: &str) -> BTreeSet<String> {
         ("start_job(", "lib/app/src/start_job.rs"),
         ("suspend_tenant(", "lib/app/src/tenant_status.rs"),
         ("erase_tenant(", "lib/app/src/erasure.rs"),
+        ("tenantry_app::subscribe(", "lib/app/src/billing.rs"),
     ] {
         if source.contains(operation) {
             let operation = fs::read_to_string(in_workspace(path)).expect("the source is there");

@@ -65,7 +65,7 @@ pub fn routes() -> Routes {
             routes!(check_tenant_key::check_tenant_key),
         )
         .add(
-            Access::Tenant(ProvisionTenant),
+            Access::TenantOrItsLead(ProvisionTenant),
             routes!(provision_tenant::provision_tenant),
         )
         .add(

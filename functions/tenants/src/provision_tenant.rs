@@ -1,7 +1,10 @@
 use serde_json::{Map, Value};
 use tenantry_api::{Accepted, Body, FromMembers, Members, Operation, Problem, Reply as _, Scope};
 use tenantry_app::{JobWish, start_job};
-use tenantry_domain::{EntitledPlan, Entitlement, Job, Rule, Text};
+use tenantry_domain::{
+    Caller, Conflict, EntitledPlan, Entitlement, Error as DomainError, Id, Job, Kind, Rule, Subscription,
+    TenantScope, Text,
+};
 use utoipa::ToSchema;
 
 use crate::job_view::{JobView, accepted};
@@ -9,7 +12,7 @@ use crate::job_view::{JobView, accepted};
 /// More than this of a plan does not fit beside the tenant into an event of 256 KiB.
 const MAX_PLAN_BYTES: usize = 64 * 1024;
 
-/// What the tenant is provisioned for.
+/// What the tenant is provisioned for: `subscriptionId` and nothing else, or the subscription as another billing side has it.
 #[derive(Debug, ToSchema)]
 #[schema(as = SubscriptionToProvision, rename_all = "camelCase")]
 #[expect(
@@ -17,6 +20,9 @@ const MAX_PLAN_BYTES: usize = 64 * 1024;
     reason = "describes the body in the API document; the domain's subscription is what is read"
 )]
 pub(crate) struct SubscriptionDoc {
+    /// The tenant's own subscription here: tier, plan and application plane are taken from it.
+    #[schema(format = "uuid")]
+    subscription_id: Option<String>,
     /// Its id on the billing side.
     #[schema(max_length = 200, example = "sub_1")]
     id: String,
@@ -43,7 +49,12 @@ pub(crate) struct SubscriptionDoc {
 }
 
 /// The subscription as it was read.
-pub(crate) struct SubscriptionBody(Entitlement);
+pub(crate) enum SubscriptionBody {
+    /// As another billing side has it.
+    Told(Box<Entitlement>),
+    /// One of ours.
+    Ours(Id<Subscription>),
+}
 
 struct PlanBody {
     tier: Option<String>,
@@ -52,6 +63,10 @@ struct PlanBody {
 
 impl FromMembers for SubscriptionBody {
     fn from_members(members: &mut Members<'_>) -> Option<Self> {
+        // With it, every other member is one too many.
+        if let Some(id) = members.optional_text("subscriptionId", Id::parse)? {
+            return Some(Self::Ours(id));
+        }
         let id = members.text("id", Text::parse);
         let subscriber_id = members.optional_text("subscriberId", Text::parse);
         let start_date = members.optional_text("startDate", Text::parse);
@@ -66,7 +81,7 @@ impl FromMembers for SubscriptionBody {
                 Rule::new("too_large", format!("must have at most {MAX_PLAN_BYTES} bytes")),
             );
         }
-        Some(Self(Entitlement {
+        Some(Self::Told(Box::new(Entitlement {
             id: id?,
             subscriber_id: subscriber_id?,
             start_date: start_date?,
@@ -76,7 +91,7 @@ impl FromMembers for SubscriptionBody {
             invoice_id: invoice_id?,
             plan: plan?.into_plan()?,
             application_plane: None,
-        }))
+        })))
     }
 }
 
@@ -107,7 +122,8 @@ impl PlanBody {
 /// Start provisioning.
 ///
 /// An event asks the application plane to make the tenant's resources; it reports back to `/webhook`. While a job is open,
-/// starting again answers with that job. After a failure it starts the next attempt.
+/// starting again answers with that job. After a failure it starts the next attempt. The lead that became the tenant may
+/// start it for a subscription to a plan that is for tenants to take.
 #[utoipa::path(
     post,
     path = "/tenants/{id}/provision",
@@ -117,13 +133,46 @@ impl PlanBody {
 pub(crate) async fn provision_tenant(
     operation: Operation,
     Scope(scope): Scope,
-    Body(SubscriptionBody(subscription)): Body<SubscriptionBody>,
+    Body(body): Body<SubscriptionBody>,
 ) -> Result<Accepted<JobView>, Problem> {
     operation.about_tenant(scope.tenant_id());
-    let wish = JobWish::Provision(Box::new(subscription));
+    let wish = JobWish::Provision(match body {
+        SubscriptionBody::Told(subscription) => {
+            check_may_tell(&operation.caller)?;
+            subscription
+        }
+        SubscriptionBody::Ours(id) => Box::new(entitlement(&operation, &scope, id).await?),
+    });
     let reply = |job: &Job| accepted(job.clone()).stored();
     let job = start_job(&operation.context, &scope, &wish, reply).await?;
     Ok(accepted(job))
+}
+
+/// What a tenant has not paid for is not a lead's to say.
+fn check_may_tell(caller: &Caller) -> Result<(), DomainError> {
+    match caller {
+        Caller::Lead(_) => Err(DomainError::Forbidden(
+            "leads provision with `subscriptionId`".to_owned(),
+        )),
+        Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => Ok(()),
+    }
+}
+
+async fn entitlement(
+    operation: &Operation,
+    scope: &TenantScope,
+    id: Id<Subscription>,
+) -> Result<Entitlement, Problem> {
+    let subscription = operation.context.store.find_subscription(scope, id).await?;
+    let subscription = subscription.ok_or_else(|| DomainError::not_found(Kind::Subscription, id))?;
+    if !subscription.status.is_live() {
+        let (id, status) = (id.to_string(), subscription.status);
+        return Err(DomainError::from(Conflict::SubscriptionEnded { id, status }).into());
+    }
+    if !subscription.agreement().terms.self_service {
+        check_may_tell(&operation.caller)?;
+    }
+    Ok(subscription.entitlement())
 }
 
 #[cfg(test)]
@@ -181,6 +230,127 @@ mod tests {
         provision(&app, &id, &body).await.expect(202);
 
         insta::assert_json_snapshot!(app.events_of(REQUESTED).await);
+    }
+
+    #[tokio::test]
+    async fn a_subscription_of_ours_says_what_is_provisioned() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let plane = json!({ "deadlineSeconds": 600, "attributes": { "region": "eu" } });
+        let plan = app
+            .plan(json!({ "tier": "premium", "applicationPlane": plane }))
+            .await;
+        let subscription = app.subscribe(&id, &plan).await;
+
+        let answer = provision(&app, &id, &json!({ "subscriptionId": subscription }))
+            .await
+            .expect(202);
+
+        assert_eq!(
+            (answer.text_at("/tier"), answer.text_at("/subscriptionId")),
+            ("PREMIUM".to_owned(), subscription)
+        );
+        assert_eq!(answer.text_at("/deadline"), "2026-01-15T09:40:00.000Z");
+        let events = app.events_of(REQUESTED).await;
+        let told = &events[0]["detail"]["data"]["subscription"];
+        assert_eq!(told["plan"]["limits"], json!({ "seats": 5 }));
+        assert_eq!(
+            (&told["planId"], &told["subscriberId"]),
+            (&json!(plan), &json!(id))
+        );
+    }
+
+    #[tokio::test]
+    async fn another_tenants_subscription_provisions_nothing() {
+        let app = TestApp::start().await;
+        let (own, theirs) = (app.tenant("own").await, app.tenant("theirs").await);
+        let subscription = app.subscribe(&theirs, &app.plan(json!({})).await).await;
+        let unknown = app.unknown_id();
+
+        for id in [&subscription, &unknown] {
+            let answer = provision(&app, &own, &json!({ "subscriptionId": id })).await;
+            answer.expect_problem(404, "not_found");
+        }
+        assert_eq!(app.find_tenant(&own).await["status"], "PENDING_PROVISION");
+    }
+
+    #[tokio::test]
+    async fn a_subscription_that_has_ended_provisions_nothing() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let subscription = app.subscribe(&id, &app.plan(json!({})).await).await;
+        let cancel = app.post(&format!("/subscriptions/{subscription}/cancel?tenantId={id}"));
+        cancel
+            .bearer(&app.operator())
+            .json(&json!({ "at": "now" }))
+            .send()
+            .await
+            .expect(200);
+
+        let answer = provision(&app, &id, &json!({ "subscriptionId": subscription })).await;
+
+        answer.expect_problem(409, "subscription_ended");
+    }
+
+    #[tokio::test]
+    async fn with_a_subscription_of_ours_nothing_else_is_told() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let body = json!({ "subscriptionId": app.unknown_id(), "id": "1", "plan": { "tier": "BASIC" } });
+
+        let answer = provision(&app, &id, &body)
+            .await
+            .expect_problem(422, "invalid_body");
+
+        let unknown = |at: &str| (at.to_owned(), "unknown_member".to_owned());
+        assert_eq!(answer.violations(), [unknown("/id"), unknown("/plan")]);
+    }
+
+    #[tokio::test]
+    async fn a_lead_provisions_the_tenant_that_it_became_for_an_offer_and_nothing_else() {
+        let app = TestApp::start().await;
+        let lead = app.verified_lead("ada@acme.com").await;
+        let stranger = app.verified_lead("eve@other.com").await;
+        let acme = json!({ "key": "acme", "domains": ["acme.com"] });
+        let founded = app
+            .post(&format!("/leads/{}/tenants", lead.id))
+            .bearer(&lead.token)
+            .json(&acme);
+        let tenant = founded.send().await.expect(201).text_at("/id");
+        let hidden = app
+            .subscribe(&tenant, &app.plan(json!({ "selfService": false })).await)
+            .await;
+        let by = async |token: &str, body: Value| {
+            app.post(&format!("/tenants/{tenant}/provision"))
+                .bearer(token)
+                .json(&body)
+                .send()
+                .await
+        };
+
+        by(&lead.token, TestApp::subscription())
+            .await
+            .expect_problem(403, "forbidden");
+        by(&lead.token, json!({ "subscriptionId": hidden }))
+            .await
+            .expect_problem(403, "forbidden");
+        let cancel = app.post(&format!("/subscriptions/{hidden}/cancel?tenantId={tenant}"));
+        cancel
+            .bearer(&app.operator())
+            .json(&json!({ "at": "now" }))
+            .send()
+            .await
+            .expect(200);
+        let offer = app.subscribe(&tenant, &app.plan(json!({})).await).await;
+        by(&stranger.token, json!({ "subscriptionId": offer }))
+            .await
+            .expect_problem(404, "not_found");
+        let started = by(&lead.token, json!({ "subscriptionId": offer }))
+            .await
+            .expect(202);
+
+        assert_eq!(started.text_at("/tier"), "BASIC");
+        assert_eq!(app.find_tenant(&tenant).await["status"], "PROVISIONING");
     }
 
     #[tokio::test]

@@ -25,7 +25,9 @@ pub enum Access {
     TenantOrItsLead(Permission),
     /// Whoever holds the permission in the tenant that the request names: a member's own if it names none.
     Account(Permission),
-    /// The same, or the lead that became this tenant.
+    /// An operator with the permission, about the tenant that the request names.
+    AccountByOperator(Permission),
+    /// Whoever holds the permission in the tenant that the request names, or the lead that became this tenant.
     AccountOrItsLead(Permission),
     /// An application plane; the handler checks its signature.
     Signature,
@@ -44,6 +46,7 @@ impl Access {
             | Self::TenantByOperator(permission)
             | Self::TenantOrItsLead(permission)
             | Self::Account(permission)
+            | Self::AccountByOperator(permission)
             | Self::AccountOrItsLead(permission) => Some(permission),
             Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature | Self::ScrapeToken => None,
         }
@@ -62,6 +65,7 @@ impl Access {
             | Self::TenantByOperator(_)
             | Self::TenantOrItsLead(_)
             | Self::Account(_)
+            | Self::AccountByOperator(_)
             | Self::AccountOrItsLead(_)
             | Self::ScrapeToken => true,
         }
@@ -92,6 +96,7 @@ impl fmt::Display for Access {
                     "An operator with `{name}`, who names the tenant, or a member of the tenant with it."
                 )
             }
+            Self::AccountByOperator(_) => write!(f, "An operator with `{name}`, who names the tenant."),
             Self::AccountOrItsLead(_) => {
                 write!(
                     f,

@@ -207,6 +207,42 @@ impl Members<'_> {
         self.object.shift_remove(name).filter(|value| !value.is_null())
     }
 
+    /// Any JSON that must be there.
+    pub fn value<T>(&mut self, name: &str, parse: impl FnOnce(&Value) -> Result<T, Rule>) -> Option<T> {
+        match self.object.shift_remove(name) {
+            None | Some(Value::Null) => self.note(name, Rule::new("required", "is required")),
+            Some(value) => parse(&value).map_or_else(|rule| self.note(name, rule), Some),
+        }
+    }
+
+    /// Any JSON in a merge patch, of a member that cannot be empty.
+    pub fn changed_value<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Value) -> Result<T, Rule>,
+    ) -> Option<Option<T>> {
+        match self.object.shift_remove(name) {
+            None => Some(None),
+            Some(Value::Null) => self.note(name, Rule::new("required", "must not be null")),
+            Some(value) => parse(&value).map_or_else(|rule| self.note(name, rule), |read| Some(Some(read))),
+        }
+    }
+
+    /// Any JSON in a merge patch, of a member that null empties.
+    pub fn patched_value<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Value) -> Result<T, Rule>,
+    ) -> Option<Patch<T>> {
+        match self.object.shift_remove(name) {
+            None => Some(Patch::Keep),
+            Some(Value::Null) => Some(Patch::Clear),
+            Some(value) => {
+                parse(&value).map_or_else(|rule| self.note(name, rule), |read| Some(Patch::Set(read)))
+            }
+        }
+    }
+
     /// All members that were not read yet, for objects that are passed through.
     pub fn rest(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.object)

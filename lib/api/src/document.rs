@@ -71,6 +71,7 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
         | Access::TenantByOperator(_)
         | Access::TenantOrItsLead(_)
         | Access::Account(_)
+        | Access::AccountByOperator(_)
         | Access::AccountOrItsLead(_) => vec![SecurityRequirement::new("bearer", [""; 0])],
     });
     let header = match (method, access) {

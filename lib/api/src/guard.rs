@@ -173,6 +173,10 @@ async fn authorize(
             caller.require_permission(permission)?;
             account::scope_of_request(parts, edge, caller, access).await
         }
+        Access::AccountByOperator(permission) => {
+            caller.require_operator(permission)?;
+            account::scope_of_request(parts, edge, caller, access).await
+        }
         Access::AccountOrItsLead(permission) => {
             if !matches!(caller, Caller::Lead(_)) {
                 caller.require_permission(permission)?;

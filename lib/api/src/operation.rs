@@ -41,14 +41,23 @@ impl Operation {
 
     /// Refuses when `If-Match` names another version.
     pub fn check_version(&self, kind: Kind, id: impl std::fmt::Display, version: u64) -> Result<(), Problem> {
+        Ok(self.require_version(kind, id, version)?)
+    }
+
+    /// The same, for operations that look more than once.
+    pub fn require_version(
+        &self,
+        kind: Kind,
+        id: impl std::fmt::Display,
+        version: u64,
+    ) -> Result<(), DomainError> {
         if self.names_version(version) {
             return Ok(());
         }
         Err(DomainError::PreconditionFailed {
             kind,
             id: id.to_string(),
-        }
-        .into())
+        })
     }
 
     /// The refusal of a write that lost a race, as the client understands it: 412 if it named a version, 409 if not.

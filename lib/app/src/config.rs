@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use tenantry_domain::{Tiers, Wire, WireChanges};
+use tenantry_domain::{Party, Tiers, Wire, WireChanges};
 use thiserror::Error;
 
 /// Who may issue tokens, and how its keys are found.
@@ -45,6 +45,12 @@ pub struct Config {
     pub application_plane: Wire,
     /// For how many days an offboarded tenant cannot be erased, if nobody says otherwise.
     pub offboard_grace_days: u16,
+    /// Who sends invoices.
+    pub invoice_seller: Party,
+    /// How many days an invoice may be paid in time.
+    pub invoice_due_days: i64,
+    /// How many days an overdue invoice, or the end of a subscription, is borne before the tenant is suspended.
+    pub billing_grace_days: i64,
     /// Requests a minute that public routes take of one client address, and about one e-mail address.
     pub public_rate_per_minute: u32,
     /// Browser origins that may call the API.
@@ -114,6 +120,9 @@ impl Config {
             tiers: Tiers::new(text("TIERS", "BASIC,STANDARD,PREMIUM").split(',')),
             application_plane,
             offboard_grace_days: u16::try_from(grace_days).unwrap_or(MAX_GRACE_DAYS),
+            invoice_seller: seller(&text("INVOICE_SELLER", r#"{"name":"Tenantry"}"#))?,
+            invoice_due_days: number("INVOICE_DUE_DAYS", &text("INVOICE_DUE_DAYS", "14"), 0, 365)?,
+            billing_grace_days: number("BILLING_GRACE_DAYS", &text("BILLING_GRACE_DAYS", "14"), 0, 365)?,
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
             cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
@@ -143,6 +152,18 @@ fn application_plane(
         ..said
     };
     Wire::try_from(changes).map_err(|problem| error(&problem))
+}
+
+fn seller(text: &str) -> Result<Party, ConfigError> {
+    let seller: Party =
+        serde_json::from_str(text).map_err(|error| ConfigError::new("INVOICE_SELLER", error))?;
+    if seller.name.trim().is_empty() || seller.address.len() > 6 {
+        return Err(ConfigError::new(
+            "INVOICE_SELLER",
+            "must have a name, and at most 6 lines of address",
+        ));
+    }
+    Ok(seller)
 }
 
 fn url(name: &'static str, text: String) -> Result<String, ConfigError> {
@@ -219,6 +240,7 @@ mod tests {
         assert_eq!(config.application_plane, Wire::default());
         assert_eq!(config.application_plane.life_ms(), 60 * 60_000);
         assert_eq!(config.offboard_grace_days, 30);
+        assert_eq!((config.invoice_due_days, config.billing_grace_days), (14, 14));
         assert_eq!(config.public_rate_per_minute, 10);
         assert_eq!(config.tiers.find("premium").as_deref(), Ok("PREMIUM"));
         assert!(config.cors_origins.is_empty());
@@ -265,6 +287,11 @@ mod tests {
             ("APPLICATION_PLANE_BUS", "a b", "/bus"),
             ("APPLICATION_PLANE_SOURCE", "aws.s3", "/answersFrom"),
             ("OFFBOARD_GRACE_DAYS", "366", "OFFBOARD_GRACE_DAYS"),
+            ("INVOICE_SELLER", "{", "INVOICE_SELLER"),
+            ("INVOICE_SELLER", r#"{"name":" "}"#, "INVOICE_SELLER"),
+            ("INVOICE_SELLER", r#"{"name":"A","vat":"1"}"#, "vat"),
+            ("INVOICE_DUE_DAYS", "-1", "INVOICE_DUE_DAYS"),
+            ("BILLING_GRACE_DAYS", "366", "BILLING_GRACE_DAYS"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
             ("METRICS_TOKEN_SHA256", "secret", "METRICS_TOKEN_SHA256"),

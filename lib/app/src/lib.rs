@@ -2,6 +2,7 @@
 //!
 //! It must not know HTTP, Lambda, or how the table is laid out.
 
+mod billing;
 mod chance;
 mod config;
 mod config_secrets;
@@ -20,11 +21,16 @@ mod port;
 mod secret;
 pub mod signature;
 mod start_job;
+mod sweep;
 mod tenant_status;
 mod trace;
 mod watchdog;
 mod web_address;
 
+pub use billing::{
+    HandInvoice, InvoiceCommand, NewSubscription, cancel_subscription, change_plan, close_invoice,
+    issue_invoice, subscribe,
+};
 pub use chance::{OsEntropy, SystemClock};
 pub use config::{Config, ConfigError, Issuer, MAX_GRACE_DAYS};
 pub use config_secrets::ConfigSecrets;
@@ -38,6 +44,7 @@ pub use onboarding::{Onboarded, found_tenant};
 pub use port::{BusEntry, EventBus, MailPort, Undelivered};
 pub use secret::{new_code, new_webhook_secret, sha256_hex};
 pub use start_job::{JobWish, start_job};
+pub use sweep::{Swept, sweep_billing};
 pub use tenant_status::{reactivate_tenant, suspend_tenant};
 pub use trace::TraceContext;
 pub use watchdog::{Watched, fail_overdue_jobs};

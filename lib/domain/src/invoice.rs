@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Address, Bill, Change, Conflict, Day, Error, Id, Money, Period, Rule, Subscription, Tenant, Text,
-    Timestamp,
+    Actor, Address, Bill, Change, Conflict, Day, Error, Id, Money, Period, Reason, Rule, Subscription,
+    Tenant, TenantStatus, Text, Timestamp,
 };
 
 /// Where an invoice stands.
@@ -355,29 +355,29 @@ fn total_of(lines: &[InvoiceLine]) -> Result<Money, Error> {
     Ok(total)
 }
 
-/// Where a tenant's billing stands: what is numbered, counted and remembered across its subscriptions and invoices.
+/// Where a tenant's billing stands: what is numbered and counted across its subscriptions and invoices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// Whose it is.
     pub tenant_id: Id<Tenant>,
-    /// How many invoices it has had.
-    pub invoice_count: u64,
+    /// How many invoices wait to be paid.
+    pub pending_count: u64,
     /// How many of them are overdue.
     pub overdue_count: u64,
+    /// How many were paid.
+    pub paid_count: u64,
+    /// How many do not count any more.
+    pub cancelled_count: u64,
     /// Its one live subscription.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subscription_id: Option<Id<Subscription>>,
-    /// The reason with which billing has suspended the tenant, and for what.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub suspension: Option<Suspension>,
     /// Counts the changes; 0 before the first.
     pub version: u64,
 }
 
-/// Why billing has suspended a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Why billing suspends a tenant. What the tenant says of its suspension tells these from those that somebody decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
     /// An invoice was not paid in time, nor in the grace.
     Unpaid,
@@ -386,8 +386,18 @@ pub enum Suspension {
 }
 
 impl Suspension {
-    /// The reason that the tenant's status says.
-    pub fn reason(self) -> &'static str {
+    /// The reason that the tenant's status has.
+    pub fn reason(self) -> Reason {
+        Reason::abridge(self.text(), "billing")
+    }
+
+    /// Whether the tenant is suspended for this, and not by somebody or for something else.
+    pub fn holds(self, tenant: &Tenant) -> bool {
+        let reason = tenant.status_reason.as_ref().map(Reason::as_str);
+        tenant.status == TenantStatus::Suspended && reason == Some(self.text())
+    }
+
+    fn text(self) -> &'static str {
         match self {
             Self::Unpaid => "billing: an invoice is overdue",
             Self::Unsubscribed => "billing: the subscription has ended",
@@ -400,38 +410,47 @@ impl Account {
     pub fn new(tenant_id: Id<Tenant>) -> Self {
         Self {
             tenant_id,
-            invoice_count: 0,
+            pending_count: 0,
             overdue_count: 0,
+            paid_count: 0,
+            cancelled_count: 0,
             subscription_id: None,
-            suspension: None,
             version: 0,
         }
     }
 
-    /// With one invoice more.
-    #[must_use]
-    pub fn with_invoice(self) -> Self {
-        Self {
-            invoice_count: self.invoice_count + 1,
-            ..self
+    /// How many invoices are in this status.
+    pub fn count(&self, status: InvoiceStatus) -> u64 {
+        match status {
+            InvoiceStatus::Pending => self.pending_count,
+            InvoiceStatus::Paid => self.paid_count,
+            InvoiceStatus::Cancelled => self.cancelled_count,
         }
     }
 
-    /// With one overdue invoice more.
-    #[must_use]
-    pub fn with_overdue(self) -> Self {
-        Self {
-            overdue_count: self.overdue_count + 1,
-            ..self
-        }
+    /// The number of the next invoice, from 1. None is ever taken out, so none is left out.
+    pub fn next_position(&self) -> u64 {
+        self.pending_count + self.paid_count + self.cancelled_count + 1
     }
 
-    /// With one overdue invoice less.
+    /// With an invoice as it is now, which was like `before` if it is not new.
     #[must_use]
-    pub fn without_overdue(self) -> Self {
-        Self {
-            overdue_count: self.overdue_count.saturating_sub(1),
-            ..self
+    pub fn with_invoice(mut self, before: Option<&Invoice>, after: &Invoice) -> Self {
+        if let Some(before) = before {
+            let count = self.count_mut(before.status);
+            *count = count.saturating_sub(1);
+            self.overdue_count = self.overdue_count.saturating_sub(u64::from(before.is_overdue()));
+        }
+        *self.count_mut(after.status) += 1;
+        self.overdue_count += u64::from(after.is_overdue());
+        self
+    }
+
+    fn count_mut(&mut self, status: InvoiceStatus) -> &mut u64 {
+        match status {
+            InvoiceStatus::Pending => &mut self.pending_count,
+            InvoiceStatus::Paid => &mut self.paid_count,
+            InvoiceStatus::Cancelled => &mut self.cancelled_count,
         }
     }
 
@@ -472,8 +491,8 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Currency;
     use crate::examples::{change, id, tenant};
-    use crate::{Currency, TenantStatus};
 
     fn line(quantity: i64, unit: i64, currency: &str) -> InvoiceLine {
         let currency = Currency::parse(currency).expect("the example is a currency");

@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::{
     Actor, BillingInterval, Change, Conflict, Currency, Entropy, Error, Id, Money, Patch, PersonName, Reason,
-    Rule, Timestamp,
+    Rule, Timestamp, WireChanges,
 };
 
 /// How the tenants of a plan are housed.
@@ -43,8 +42,8 @@ pub struct PlanTerms {
     /// Whether tenants may take it themselves.
     pub self_service: bool,
     /// How its application plane differs from the deployment's.
-    #[serde(with = "crate::json_text", skip_serializing_if = "Option::is_none", default)]
-    pub application_plane: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub application_plane: Option<WireChanges>,
 }
 
 /// What is sold.
@@ -93,7 +92,7 @@ pub struct PlanChanges {
     /// Whether tenants may take it themselves.
     pub self_service: Option<bool>,
     /// How its application plane differs from the deployment's.
-    pub application_plane: Patch<Map<String, Value>>,
+    pub application_plane: Patch<WireChanges>,
 }
 
 impl Deployment {

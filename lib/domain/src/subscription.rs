@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Actor, Change, Conflict, Day, EntitledPlan, Entitlement, Entropy, Error, Id, InvoiceLine, Period, Plan,
-    PlanTerms, Rule, Tenant, Text, Timestamp, WireChanges,
+    PlanTerms, Rule, Tenant, Text, Timestamp,
 };
 
 /// Where a subscription stands.
@@ -371,10 +371,14 @@ impl Subscription {
         Some((next.scheduled().changed(change), bill))
     }
 
-    /// The subscription whose tenant is gone: it ends without another period.
+    /// The subscription that ends without another period, because its tenant has left; part of the same change.
     #[must_use]
-    pub fn abandon(self, change: &Change) -> Self {
-        self.ended(SubscriptionStatus::Cancelled, None, change)
+    pub fn abandon(self) -> Self {
+        Self {
+            status: SubscriptionStatus::Cancelled,
+            due_at: None,
+            ..self
+        }
     }
 
     /// The subscription that is looked at again at this instant, or never.
@@ -429,11 +433,7 @@ impl Subscription {
                 tier: terms.tier.clone(),
                 rest,
             },
-            // Plans are checked when they are made.
-            application_plane: terms
-                .application_plane
-                .clone()
-                .and_then(|changes| WireChanges::parse(Value::Object(changes)).ok()),
+            application_plane: terms.application_plane.clone(),
         }
     }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use tenantry_domain::{
-    AuditEntry, ConfigName, Contact, Email, Event, Id, Job, Lead, Tenant, TenantConfig, TenantKey,
-    TenantStatus, Text, Timestamp,
+    AuditEntry, ConfigName, Contact, Email, Event, Id, Invoice, InvoiceStatus, Job, Lead, Plan, Subscription,
+    Tenant, TenantConfig, TenantKey, TenantStatus, Text, Timestamp,
 };
 
 use crate::{LeadState, Rate};
@@ -28,6 +28,12 @@ pub(crate) const JOB_PREFIX: &str = "TENANT#JOB#";
 pub(crate) const RESOURCE_PREFIX: &str = "TENANT#RESOURCE#";
 /// The head of a tenant's audit trail: right behind the tenant, so that both are read by one short Query.
 const TRAIL: &str = "TENANT#AUDIT";
+/// Begins the sort key of plans.
+pub(crate) const PLAN_PREFIX: &str = "PLAN#";
+/// Begins the sort key of a tenant's subscriptions.
+pub(crate) const SUBSCRIPTION_PREFIX: &str = "SUBSCRIPTION#";
+/// Begins the sort key of a tenant's invoices.
+pub(crate) const INVOICE_PREFIX: &str = "INVOICE#";
 /// Behind every id in text order.
 pub(crate) const LAST: &str = "~";
 
@@ -179,6 +185,45 @@ pub(crate) fn lead_of_tenant(tenant: Id<Tenant>) -> Key {
 pub(crate) fn resource(tenant: Id<Tenant>, kind: &Text<100>, external_identifier: &Text<200>) -> Key {
     let hash = hash(&[kind.as_str(), external_identifier.as_str()]);
     Key::new(format!("TENANT#{tenant}"), format!("{RESOURCE_PREFIX}{hash}"))
+}
+
+pub(crate) fn plan(id: Id<Plan>) -> Key {
+    Key::new(plans(), format!("{PLAN_PREFIX}{id}"))
+}
+
+/// There are few plans: one partition holds them.
+pub(crate) fn plans() -> String {
+    "PLANS".to_owned()
+}
+
+/// What tenants may take themselves.
+pub(crate) fn plans_for_tenants() -> String {
+    "PLANS#SELF_SERVICE".to_owned()
+}
+
+pub(crate) fn account(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "BILLING")
+}
+
+pub(crate) fn subscription(tenant: Id<Tenant>, id: Id<Subscription>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{SUBSCRIPTION_PREFIX}{id}"))
+}
+
+pub(crate) fn invoice(tenant: Id<Tenant>, id: Id<Invoice>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{INVOICE_PREFIX}{id}"))
+}
+
+pub(crate) fn invoices_in(tenant: Id<Tenant>, status: InvoiceStatus) -> String {
+    format!("INVOICES#{tenant}#{}", status.name())
+}
+
+/// Subscriptions and invoices for which something is to be done, by when.
+pub(crate) fn billing_due<T>(tenant: Id<Tenant>, due_at: Timestamp, id: Id<T>) -> Key {
+    Key::new(billing_due_of(tenant.shard(LIST_SHARDS)), by_time(due_at, id))
+}
+
+pub(crate) fn billing_due_of(shard: u8) -> String {
+    format!("BILLING#DUE#{shard}")
 }
 
 pub(crate) fn unique(unique: &Unique<'_>) -> Key {

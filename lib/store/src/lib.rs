@@ -4,6 +4,7 @@
 //! each condition means. It must not know HTTP, mail, events, or who may do what beyond asking for a `TenantScope`.
 
 mod audit;
+mod billing;
 mod call;
 mod contact;
 mod count;
@@ -20,6 +21,7 @@ mod lead;
 mod meter;
 mod outbox;
 mod page;
+mod plan;
 mod rate;
 mod seen;
 pub mod table;
@@ -28,6 +30,7 @@ mod tenant_config;
 mod trail;
 mod transaction;
 
+pub use billing::{BillingParts, BillingWish, Due, DueThing};
 pub use call::{Settings, Store};
 pub use count::LeadState;
 pub use cursor::CursorKey;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod app;
+mod billing;
 mod chance;
 mod scenes;
 

@@ -297,6 +297,70 @@ impl Ground {
                 let subscription = json!({ "id": "sub_1", "plan": { "tier": "BASIC" } });
                 as_operator("POST", &format!("/tenants/{id}/provision"), Some(&subscription))
             }
+            "GET /plans" => as_operator("GET", "/plans", None),
+            "POST /plans" => as_operator("POST", "/plans", Some(&new_plan())),
+            "GET /plans/{id}" | "PATCH /plans/{id}" | "DELETE /plans/{id}" => {
+                let path = format!(
+                    "/plans/{}",
+                    id_of(&installation.create("/plans", &new_plan()).await?)?
+                );
+                match route.split_once(' ') {
+                    Some(("PATCH", _)) => as_operator("PATCH", &path, Some(&json!({ "price": 5900 }))),
+                    Some(("DELETE", _)) => as_operator("DELETE", &path, None),
+                    _ => as_operator("GET", &path, None),
+                }
+            }
+            "GET /subscriptions" | "GET /invoices" | "GET /invoices/count" => {
+                let path = route.trim_start_matches("GET ");
+                as_operator("GET", &format!("{path}?tenantId={tenant}"), None)
+            }
+            "POST /subscriptions" => {
+                let id = installation.create_tenant(&key).await?;
+                let plan = id_of(&installation.create("/plans", &new_plan()).await?)?;
+                as_operator(
+                    "POST",
+                    "/subscriptions",
+                    Some(&json!({ "tenantId": id, "planId": plan })),
+                )
+            }
+            "GET /subscriptions/{id}" | "PATCH /subscriptions/{id}" | "POST /subscriptions/{id}/cancel" => {
+                let tenant = installation.create_tenant(&key).await?;
+                let plan = id_of(&installation.create("/plans", &new_plan()).await?)?;
+                let wish = json!({ "tenantId": tenant, "planId": plan });
+                let id = id_of(&installation.create("/subscriptions", &wish).await?)?;
+                let path = format!("/subscriptions/{id}?tenantId={tenant}");
+                match route.split_once(' ') {
+                    Some(("PATCH", _)) => {
+                        let other = id_of(&installation.create("/plans", &new_plan()).await?)?;
+                        as_operator("PATCH", &path, Some(&json!({ "planId": other })))
+                    }
+                    Some(("POST", _)) => {
+                        let path = format!("/subscriptions/{id}/cancel?tenantId={tenant}");
+                        as_operator("POST", &path, Some(&json!({ "at": "now" })))
+                    }
+                    _ => as_operator("GET", &path, None),
+                }
+            }
+            "POST /invoices" => {
+                let id = installation.create_tenant(&key).await?;
+                as_operator("POST", "/invoices", Some(&new_invoice(&id)))
+            }
+            "GET /invoices/{id}"
+            | "GET /invoices/{id}/download"
+            | "PATCH /invoices/{id}"
+            | "DELETE /invoices/{id}" => {
+                let tenant = installation.create_tenant(&key).await?;
+                let id = id_of(&installation.create("/invoices", &new_invoice(&tenant)).await?)?;
+                let path = format!("/invoices/{id}?tenantId={tenant}");
+                match route.split_once(' ') {
+                    Some(("PATCH", _)) => as_operator("PATCH", &path, Some(&json!({ "status": "PAID" }))),
+                    Some(("DELETE", _)) => as_operator("DELETE", &path, None),
+                    Some((_, "/invoices/{id}/download")) => {
+                        as_operator("GET", &format!("/invoices/{id}/download?tenantId={tenant}"), None)
+                    }
+                    _ => as_operator("GET", &path, None),
+                }
+            }
             "GET /contacts" => as_operator("GET", &format!("/contacts?tenantId={tenant}"), None),
             "GET /contacts/count" => as_operator("GET", &format!("/contacts/count?tenantId={tenant}"), None),
             "GET /tenant-configs" => as_operator("GET", &format!("/tenant-configs?tenantId={tenant}"), None),
@@ -369,6 +433,15 @@ fn new_config(tenant: &str) -> Value {
         "tenantId": tenant, "configKey": "auth0", "configValue": { "domain": "acme.auth0.com" },
         "secrets": { "clientSecret": "s3cret" },
     })
+}
+
+fn new_plan() -> Value {
+    json!({ "name": "Basic", "tier": "BASIC", "price": 4900, "currencyCode": "EUR", "billingInterval": "MONTH" })
+}
+
+fn new_invoice(tenant: &str) -> Value {
+    let lines = json!([{ "description": "Set-up", "unitAmount": 1000 }]);
+    json!({ "tenantId": tenant, "currencyCode": "EUR", "lines": lines })
 }
 
 fn new_contact(tenant: &str, email: &str) -> Value {
