@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 use tenantry_app::{
-    App, BusEvent, Context, Error, TraceContext, continue_erasures, fail_overdue_jobs, metric,
+    App, BusEvent, Context, Error, TraceContext, continue_erasures, fail_overdue_jobs, metric, sweep_billing,
 };
 use tenantry_domain::Id;
 
@@ -29,6 +29,8 @@ enum Input {
 enum Task {
     /// Fail the jobs that nobody reported on in time.
     WatchDeadlines,
+    /// Do what time asks of subscriptions and invoices.
+    SweepBilling,
 }
 
 impl Provisioning {
@@ -102,6 +104,17 @@ impl Provisioning {
                     "deadlines were watched"
                 );
             }
+            Task::SweepBilling => {
+                let swept = sweep_billing(&context).await?;
+                tracing::info!(
+                    request.id = context.request_id,
+                    billing.found = swept.found,
+                    billing.changes = swept.changes,
+                    billing.left = swept.left,
+                    has_more = swept.has_more,
+                    "billing was swept"
+                );
+            }
         }
         Ok(())
     }
@@ -164,6 +177,20 @@ mod tests {
         json!({ "tenantRegistrationId": registration, "jobOutput": {
             "tenantData": { "tenantS3Bucket": "b", "tenantConfig": "{\"userPoolId\":\"p\"}", "email": "ada@acme.com" },
             "tenantRegistrationData": { "registrationStatus": "created" } } })
+    }
+
+    #[tokio::test]
+    async fn what_time_asks_of_billing_is_a_task() {
+        let app = TestApp::start().await;
+        let tenant_id = app.tenant("acme").await;
+        let plan_id = app.plan(json!({})).await;
+        app.subscribe(&tenant_id, &plan_id).await;
+        app.advance_to("2026-02-15");
+
+        app.run_task("sweep_billing").await;
+        app.run_task("sweep_billing").await;
+
+        assert_eq!(app.invoices(&tenant_id).await.len(), 1);
     }
 
     #[tokio::test]

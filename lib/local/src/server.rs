@@ -80,7 +80,7 @@ impl Server {
             tokio::spawn(serve(listener, product.router.clone(), stopped.clone())),
             tokio::spawn(pump(Arc::clone(&product), stopped.clone())),
             tokio::spawn(sweep(Arc::clone(&product), stopped.clone())),
-            tokio::spawn(watch_deadlines(Arc::clone(&product), stopped)),
+            tokio::spawn(keep_schedules(Arc::clone(&product), stopped)),
         ];
         let app_plane = if options.no_app_plane {
             None
@@ -185,12 +185,14 @@ async fn pump(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Does what the schedule has the function do.
-async fn watch_deadlines(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
+/// Does what the schedules have the function do.
+async fn keep_schedules(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let task = serde_json::json!({ "task": "watch_deadlines" });
-        if let Err(error) = product.provisioning.handle(task).await {
-            tracing::error!(error = %error, "deadlines could not be watched");
+        for task in ["watch_deadlines", "sweep_billing"] {
+            let input = serde_json::json!({ "task": task });
+            if let Err(error) = product.provisioning.handle(input).await {
+                tracing::error!(task, error = %error, "a task of the schedule could not be done");
+            }
         }
         let _ = tokio::time::timeout(WATCH_PAUSE, stopped.changed()).await;
     }
