@@ -32,5 +32,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         io::copy(&mut distribution.by_name(&name)?, &mut target)?;
         target.finish()?;
     }
+    write_event_schemas(Path::new(&folder))
+}
+
+/// Puts the schemas of events into the binary, each as it was generated, with a list of them.
+fn write_event_schemas(folder: &Path) -> Result<(), Box<dyn Error>> {
+    const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/events");
+    println!("cargo::rerun-if-changed={EVENTS}");
+    let mut kinds = Vec::new();
+    for entry in std::fs::read_dir(EVENTS)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        kinds.extend(name.strip_suffix(".json").map(str::to_owned));
+    }
+    kinds.sort();
+    let listed: Vec<String> = kinds
+        .iter()
+        .map(|kind| format!(r#"{{"type":"{kind}","schema":"/events/schemas/{kind}"}}"#))
+        .collect();
+    let schemas: Vec<String> = kinds
+        .iter()
+        .map(|kind| {
+            let path = format!("{EVENTS}/{kind}.json");
+            format!("    ({kind:?}, include_str!({path:?})),\n")
+        })
+        .collect();
+    let schemas = schemas.concat();
+    let list = format!(r#"{{"items":[{}]}}"#, listed.join(","));
+    let source = format!("const LIST: &str = {list:?};\nconst SCHEMAS: &[(&str, &str)] = &[\n{schemas}];\n");
+    std::fs::write(folder.join("event_schemas.rs"), source)?;
     Ok(())
 }

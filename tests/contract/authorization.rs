@@ -79,6 +79,8 @@ const POLICY: &[Row] = &[
     // Whoever holds the scrape token, and nobody else: no other proof opens it.
     row("GET /metrics", None, "TTTTTTTTTTT", 'T', 'T'),
     row("GET /openapi.json", None, "+++++++++++", '+', 'Q'),
+    row("GET /events/schemas", None, "+++++++++++", '+', 'Q'),
+    row("GET /events/schemas/{type}", None, "+++++++++++", '+', 'Q'),
     row("GET /docs", None, "+++++++++++", '+', 'Q'),
     row("GET /docs/{file}", None, "+++++++++++", '+', 'Q'),
     row("POST /leads", None, "+++++++++++", '+', 'Q'),

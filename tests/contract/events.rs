@@ -5,6 +5,7 @@ use tenantry_app::TraceContext;
 use tenantry_local::ReceivedMail;
 use tenantry_testing::TestApp;
 
+use crate::contract::openapi::check;
 use crate::contract::scene::Scene;
 
 /// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
@@ -64,6 +65,29 @@ async fn events_are_these_whole() {
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_json_snapshot!(format!("event-{kind}"), first);
         });
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_what_its_schema_says() {
+    let app = everything_that_can_be_told().await;
+
+    for event in app.events().await {
+        let kind = event["detail-type"].as_str().unwrap_or_default();
+        let path = format!("{}/../infra/events/{kind}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
+        let mut wrong = Vec::new();
+        check(&Value::Null, &schema, &event["detail"], "", &mut wrong);
+
+        assert_eq!(schema["properties"]["type"]["const"], kind);
+        assert!(wrong.is_empty(), "{kind}: {wrong:?} in {event}");
+        assert!(
+            event["detail"]["causationid"]
+                .as_str()
+                .is_some_and(|id| !id.is_empty()),
+            "{event}"
+        );
     }
 }
 

@@ -325,7 +325,10 @@ async fn answers_are_what_the_document_says() {
 
 /// Answers that are files, not things of ours.
 fn is_file(route: &str) -> bool {
-    matches!(route, "GET /docs/{file}" | "GET /openapi.json")
+    matches!(
+        route,
+        "GET /docs/{file}" | "GET /openapi.json" | "GET /events/schemas" | "GET /events/schemas/{type}"
+    )
 }
 
 #[tokio::test]
@@ -479,7 +482,7 @@ fn required(document: &Value, schema: &Value) -> BTreeSet<String> {
 }
 
 /// The part of JSON Schema that the document uses; members that are not documented are wrong.
-fn check(document: &Value, schema: &Value, value: &Value, pointer: &str, wrong: &mut Vec<String>) {
+pub(crate) fn check(document: &Value, schema: &Value, value: &Value, pointer: &str, wrong: &mut Vec<String>) {
     if value.is_null() && is_nullable(schema) {
         return;
     }

@@ -129,6 +129,8 @@ impl Scene {
             | "GET /health"
             | "GET /metrics"
             | "GET /openapi.json"
+            | "GET /events/schemas"
+            | "GET /events/schemas/{type}"
             | "GET /docs"
             | "GET /docs/{file}"
             | "GET /leads"
@@ -218,7 +220,8 @@ impl Scene {
             .replace("{id}", id)
             .replace("{jobId}", job_id)
             .replace("{key}", "free")
-            .replace("{file}", "index.html");
+            .replace("{file}", "index.html")
+            .replace("{type}", "tenant.created.v1");
         assert!(
             !path.contains('{'),
             "{route}: `Scene::path` in tests/contract/scene.rs has no value for a parameter"

@@ -68,4 +68,5 @@ fn example(path: &str) -> String {
         .replace("{jobId}", "019b0000-0000-7000-8000-000000000002")
         .replace("{key}", "nobody")
         .replace("{file}", "index.html")
+        .replace("{type}", "tenant.created.v1")
 }

@@ -31,6 +31,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Names the request in answers, logs, events and the audit trail.
     pub request_id: String,
+    /// Names the request that began it all: this one, or the one that asked for the job that this one is about.
+    pub correlation_id: String,
     /// Where the request stands in a distributed trace.
     pub trace: TraceContext,
     /// The request's idempotency key, if it has one.
@@ -96,6 +98,7 @@ impl Context {
             app: Arc::clone(app),
             store,
             now,
+            correlation_id: request_id.clone(),
             request_id,
             trace,
             idempotency: None,

@@ -128,6 +128,15 @@ pub(crate) fn end_job(
     by: Actor,
 ) -> Result<(Job, Transaction), Error> {
     let before = &parts.tenant;
+    let callback_key = parts.callback_keys.iter().find(|key| key.job_id == job.id);
+    // What the end of a job leads to belongs to the request that asked for it.
+    let context = &Context {
+        correlation_id: callback_key.map_or_else(
+            || context.correlation_id.clone(),
+            |key| key.correlation_id.clone(),
+        ),
+        ..context.clone()
+    };
     let scope = TenantScope::of_system(before.id, by.clone());
     let change = context.change(by);
     let closed = job.clone().close(outcome.clone(), context.now)?;
@@ -151,7 +160,7 @@ pub(crate) fn end_job(
         .replace_job(&scope, &closed)
         .replace_tenant(&scope, before, &after, conflict.into())
         .audit(&parts.trail, &entry);
-    if let Some(key) = parts.callback_keys.iter().find(|key| key.job_id == job.id) {
+    if let Some(key) = callback_key {
         transaction.put_callback_key(&scope, &spent(key.clone(), context));
     }
     tell(

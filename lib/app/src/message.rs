@@ -28,9 +28,12 @@ pub struct Envelope {
     /// The tenant, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenantid: Option<Id<tenantry_domain::Tenant>>,
-    /// The request that led to it.
+    /// The request that began what it belongs to.
     pub correlationid: String,
-    /// W3C trace context: that request is the parent of whatever happens because of this event.
+    /// The request, or the event of somebody else, that led to it.
+    #[serde(default)]
+    pub causationid: String,
+    /// W3C trace context: what led to it is the parent of whatever happens because of this event.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traceparent: Option<String>,
     /// What happened.
@@ -141,7 +144,8 @@ impl Context {
             time: event.at,
             datacontenttype: "application/json".to_owned(),
             tenantid: event.tenant_id,
-            correlationid: self.request_id.clone(),
+            correlationid: self.correlation_id.clone(),
+            causationid: self.request_id.clone(),
             traceparent: Some(self.trace.traceparent()),
             data: serde_json::to_value(&event.data).expect("event data has string keys and finite numbers"),
         }

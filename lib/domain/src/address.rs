@@ -4,6 +4,7 @@ use crate::{Patch, Text};
 
 /// A postal address; whatever part the person gave is kept as given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
     /// Street and number.

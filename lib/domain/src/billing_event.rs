@@ -7,6 +7,7 @@ use crate::{
 
 /// A plan as events show it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanFact {
     id: Id<Plan>,
@@ -23,6 +24,7 @@ pub struct PlanFact {
 
 /// A subscription as events show it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionFact {
     id: Id<Subscription>,
@@ -44,6 +46,7 @@ pub struct SubscriptionFact {
 
 /// An invoice as events show it: without the parties, who may be persons.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InvoiceFact {
     id: Id<Invoice>,

@@ -12,6 +12,7 @@ pub struct Day(Date);
 
 /// How often is billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum BillingInterval {
     /// Every month.
@@ -24,6 +25,7 @@ pub enum BillingInterval {
 
 /// Some days one behind the other: the first one, and the one behind the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Period {
     /// The first day.

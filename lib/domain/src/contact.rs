@@ -4,6 +4,7 @@ use crate::{Change, Conflict, Email, Entropy, Id, PersonName, Rule, Tenant, Time
 
 /// What a contact is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ContactKind {
     /// Administers the tenant.

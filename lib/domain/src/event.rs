@@ -9,12 +9,14 @@ use crate::{
 
 /// How the application plane reports back.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Callback {
     /// Where to POST the signed report.
     pub url: String,
     /// The HMAC key.
     #[serde(serialize_with = "expose")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub secret: SecretString,
     /// Part of the signed text.
     pub context: String,
@@ -27,6 +29,7 @@ fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, 
 
 /// A lead as events show it: without personal data.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LeadFact {
     id: Id<Lead>,
@@ -39,6 +42,7 @@ pub struct LeadFact {
 
 /// A tenant as events show it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TenantFact {
     id: Id<Tenant>,
@@ -64,6 +68,7 @@ pub struct TenantFact {
 
 /// What may be said of a tenant that was erased.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ErasedTenantFact {
     id: Id<Tenant>,
@@ -72,6 +77,7 @@ pub struct ErasedTenantFact {
 
 /// A person as the provisioning event shows it: whom the application plane makes the first administrator.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContactFact {
     first_name: PersonName,
@@ -82,6 +88,7 @@ pub struct ContactFact {
 
 /// A job as events show it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct JobFact {
     id: Id<Job>,
@@ -91,6 +98,7 @@ pub struct JobFact {
 
 /// A contact as its own events show it: without personal data, which listeners read with the permission to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContactRef {
     id: Id<Contact>,
@@ -102,6 +110,7 @@ pub struct ContactRef {
 
 /// What happened, with what a listener needs to know of it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum EventData {
     /// `lead.*`

@@ -26,6 +26,8 @@ mod network;
 mod permission;
 mod plan;
 mod resource;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod subscription;
 mod tally;
 mod tenant;

@@ -10,6 +10,7 @@ pub struct Currency(iso_currency::Currency);
 
 /// An amount in the currency's minor unit: cents for euros, yen for yen, fils for dinars. There are no floats here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Money {
     /// In minor units; may be negative.

@@ -9,6 +9,7 @@ use crate::{
 
 /// How the tenants of a plan are housed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Deployment {
     /// With others.

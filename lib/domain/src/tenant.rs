@@ -48,6 +48,7 @@ impl<'de> Deserialize<'de> for TenantKey {
 
 /// Where a tenant stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TenantStatus {
     /// Signed up; nobody was asked to make its resources yet.

@@ -231,11 +231,18 @@ impl Ground {
             Installation::request(method, path, &self.operator, body)
         };
         match route {
-            "GET /" | "GET /ping" | "GET /health" | "GET /openapi.json" | "GET /docs" | "GET /leads"
-            | "GET /leads/count" | "GET /tenants" | "GET /tenants/count" => {
-                as_operator("GET", route.trim_start_matches("GET "), None)
-            }
+            "GET /"
+            | "GET /ping"
+            | "GET /health"
+            | "GET /openapi.json"
+            | "GET /events/schemas"
+            | "GET /docs"
+            | "GET /leads"
+            | "GET /leads/count"
+            | "GET /tenants"
+            | "GET /tenants/count" => as_operator("GET", route.trim_start_matches("GET "), None),
             "GET /metrics" => Installation::request("GET", "/metrics", SCRAPE_TOKEN, None),
+            "GET /events/schemas/{type}" => as_operator("GET", "/events/schemas/tenant.created.v1", None),
             "GET /docs/{file}" => as_operator("GET", "/docs/index.html", None),
             "GET /tenants, 100" => as_operator("GET", "/tenants?limit=100", None),
             "GET /tenants, far page" => {

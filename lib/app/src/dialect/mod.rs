@@ -121,7 +121,7 @@ impl Context {
             source: self.source_of(wire),
             detail_type: format!("{}{}", wire.prefix, said.name),
             time: self.now,
-            correlationid: self.request_id.clone(),
+            correlationid: self.correlation_id.clone(),
             traceparent: Some(self.trace.traceparent()),
             detail: Value::Object(said.detail).to_string(),
         };
@@ -135,7 +135,7 @@ impl Context {
             source: self.source_of(wire),
             detail_type: format!("{}{}", wire.prefix, said.name),
             time: event.at,
-            correlationid: self.request_id.clone(),
+            correlationid: self.correlation_id.clone(),
             traceparent: Some(self.trace.traceparent()),
             detail: Value::Object(said.detail).to_string(),
         }
