@@ -63,7 +63,12 @@ ENVIRONMENT = {
         "BILLING_GRACE_DAYS": "14",
     },
     "callbacks": HTTP,
-    "provisioning": {"EVENT_SOURCE": "tenantry"},
+    "provisioning": {
+        "EVENT_SOURCE": "tenantry",
+        "INVOICE_SELLER": '{"name":"Tenantry"}',
+        "INVOICE_DUE_DAYS": "14",
+        "BILLING_GRACE_DAYS": "14",
+    },
     "relay": {"EVENT_BUS_NAME": "tenantry", "EVENT_SOURCE": "tenantry", "MAIL_FROM": "no-reply@example.com"},
 }
 # What seals nothing is not given the key.

@@ -226,6 +226,8 @@ async fn take_answers() -> Vec<Touch> {
     };
     let (answered, _) = (job_of(&app, "answered").await, job_of(&app, "overdue").await);
     erase_tenant(&app).await;
+    let (billed, plan) = (app.tenant("billed").await, app.plan(json!({})).await);
+    app.subscribe(&billed, &plan).await;
     app.settle().await;
     let (ear, ours) = listened_to(&mut app);
     let provisioning = Provisioning::new(ours);
@@ -237,6 +239,11 @@ async fn take_answers() -> Vec<Touch> {
     app.clock.advance_minutes(120);
     let task = json!({ "task": "watch_deadlines" });
     provisioning.handle(task).await.expect("it is done");
+    for _ in 0..2 {
+        app.clock.advance_minutes(40 * 24 * 60);
+        let task = json!({ "task": "sweep_billing" });
+        provisioning.handle(task).await.expect("it is done");
+    }
     ear.heard()
 }
 

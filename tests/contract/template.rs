@@ -253,7 +253,14 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     (
         "provisioning",
-        &["TABLE_NAME", "MASTER_KEY_SECRET_ARN", "EVENT_SOURCE"],
+        &[
+            "TABLE_NAME",
+            "MASTER_KEY_SECRET_ARN",
+            "EVENT_SOURCE",
+            "INVOICE_SELLER",
+            "INVOICE_DUE_DAYS",
+            "BILLING_GRACE_DAYS",
+        ],
     ),
     (
         "relay",
@@ -1101,6 +1108,7 @@ fn table_actions(function: &str) -> BTreeSet<String> {
         ("suspend_tenant(", "lib/app/src/tenant_status.rs"),
         ("erase_tenant(", "lib/app/src/erasure.rs"),
         ("tenantry_app::subscribe(", "lib/app/src/billing.rs"),
+        ("sweep_billing(", "lib/app/src/billing.rs"),
     ] {
         if source.contains(operation) {
             let operation = fs::read_to_string(in_workspace(path)).expect("the source is there");
