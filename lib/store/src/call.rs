@@ -49,7 +49,7 @@ pub(crate) struct Shared {
 /// The longest pause before the first retry; it doubles from there.
 pub(crate) const FIRST_PAUSE_MS: u64 = 25;
 /// No pause is longer.
-const LONGEST_PAUSE_MS: u64 = 1_000;
+pub(crate) const LONGEST_PAUSE_MS: u64 = 1_000;
 
 impl Store {
     /// The SDK's own retries are switched off: they know neither the request's deadline nor transaction conflicts.

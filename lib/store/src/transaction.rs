@@ -12,7 +12,7 @@ use tenantry_domain::{Actor, AuditEntry, Error as DomainError, Id, Lead, TenantS
 use tokio::time::sleep;
 
 use crate::audit::AuditLine;
-use crate::call::{FIRST_PAUSE_MS, Failure, Item, Retryable};
+use crate::call::{FIRST_PAUSE_MS, Failure, Item, LONGEST_PAUSE_MS, Retryable};
 use crate::entity::{Entity, Versioned};
 use crate::idempotency::IdempotencyRecord;
 use crate::key::{self, Key};
@@ -405,6 +405,7 @@ impl Store {
             mut failure,
             mut chains,
         } = transaction;
+        let mut longest_pause_ms = FIRST_PAUSE_MS;
         loop {
             let mut whole = Transaction {
                 steps: steps.clone(),
@@ -417,8 +418,10 @@ impl Store {
             if self.write(whole).await? == Written::Whole {
                 return Ok(());
             }
-            // Another write of this tenant came first. Writers that meet once should not meet again.
-            sleep(Duration::from_millis(self.random_below(FIRST_PAUSE_MS))).await;
+            // Another write of this tenant came first. Of many writers one gets through at a time, so the longer one waits the
+            // more there are.
+            sleep(Duration::from_millis(self.random_below(longest_pause_ms))).await;
+            longest_pause_ms = (longest_pause_ms * 2).min(LONGEST_PAUSE_MS);
             for chain in &mut chains {
                 let scope = TenantScope::of_system(chain.trail.tenant_id, Actor::System);
                 let trail = self.find_trail(&scope).await?;
