@@ -3,11 +3,15 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 use tenantry_app::{
-    App, BusEvent, Context, Error, TraceContext, continue_erasures, fail_overdue_jobs, metric, sweep_billing,
+    App, BusEvent, Context, Error, Swept, TraceContext, continue_erasures, fail_overdue_jobs, metric,
+    sweep_billing,
 };
 use tenantry_domain::Id;
 
 use crate::take_answer::{Taken, take_answer};
+
+/// So many runs of the billing sweep, a thousand things each, fit into one call of the function; the next hour goes on.
+const SWEEPS: u32 = 5;
 
 /// Takes answers and does what is due.
 #[derive(Clone)]
@@ -86,7 +90,11 @@ impl Provisioning {
         let now = self.app.clock.now();
         let request_id = Id::<Task>::new(now, &*self.app.entropy).to_string();
         let trace = TraceContext::of_request(None, &request_id);
-        let context = Context::new(&self.app, request_id, trace);
+        let context = Context {
+            // Many tenants' work: each call has its own patience, not all of them one.
+            store: self.app.store.clone(),
+            ..Context::new(&self.app, request_id, trace)
+        };
         match task {
             Task::WatchDeadlines => {
                 let watched = fail_overdue_jobs(&context).await?;
@@ -105,7 +113,8 @@ impl Provisioning {
                 );
             }
             Task::SweepBilling => {
-                let swept = sweep_billing(&context).await?;
+                let swept = sweep_all(&context).await?;
+                metric::swept(swept.changes, swept.left);
                 tracing::info!(
                     request.id = context.request_id,
                     billing.found = swept.found,
@@ -118,6 +127,29 @@ impl Provisioning {
         }
         Ok(())
     }
+}
+
+/// The first of a month has more due than one run takes: goes on while runs get something done.
+async fn sweep_all(context: &Context) -> Result<Swept, Error> {
+    let mut all = Swept::default();
+    for _ in 0..SWEEPS {
+        let Swept {
+            found,
+            changes,
+            left,
+            has_more,
+        } = sweep_billing(context).await?;
+        all = Swept {
+            found: all.found + found,
+            changes: all.changes + changes,
+            left,
+            has_more,
+        };
+        if changes == 0 || !has_more {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -527,6 +559,25 @@ mod tests {
 
         assert_eq!(status(&app, &tenant_id).await, "PROVISION_FAILED");
         assert_eq!(jobs(&app, &tenant_id).await[0]["reason"], "deadline_exceeded");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_pay_is_suspended_and_sbt_hears_of_it() {
+        let app = speaking(Dialect::Sbt09).await;
+        let (tenant_id, asked) = provisioning(&app).await;
+        let answer = output(&asked["detail"]["tenantRegistrationId"]);
+        app.hear(PLANE, "sbt_aws_provisionSuccess", answer).await;
+        app.subscribe(&tenant_id, &app.plan(json!({})).await).await;
+
+        for _ in 0..3 {
+            app.clock.advance_minutes(31 * 24 * 60);
+            app.run_task("sweep_billing").await;
+        }
+
+        assert_eq!(status(&app, &tenant_id).await, "SUSPENDED");
+        let notices = app.events_of("sbt_aws_deactivateRequest").await;
+        assert_eq!(notices[0]["detail"], json!({ "tenantId": tenant_id }));
+        assert_eq!(notices.len(), 1);
     }
 
     #[tokio::test]

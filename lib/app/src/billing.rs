@@ -10,7 +10,7 @@ use tenantry_domain::{
 use tenantry_store::{BillingParts, BillingWish, StoredReply, Transaction};
 
 use crate::job_request::tell;
-use crate::{Context, Error};
+use crate::{Context, Error, Notice};
 
 /// A write that others overtake looks again so often, before its caller hears of it.
 pub(crate) const LOOKS: usize = 4;
@@ -480,7 +480,7 @@ impl<'a> Write<'a> {
                     .tenant
                     .clone()
                     .suspend(suspension.reason(), self.change)?;
-                self.move_tenant("tenant.suspended", &suspended);
+                self.move_tenant(("tenant.suspended", Notice::Suspended), &suspended);
                 Ok(None)
             }
             TenantStatus::PendingProvision | TenantStatus::Provisioning | TenantStatus::ProvisionFailed => {
@@ -492,11 +492,11 @@ impl<'a> Write<'a> {
 
     fn reactivate(&mut self) -> Result<(), Error> {
         let reactivated = self.parts.tenant.clone().reactivate(self.change)?;
-        self.move_tenant("tenant.reactivated", &reactivated);
+        self.move_tenant(("tenant.reactivated", Notice::Reactivated), &reactivated);
         Ok(())
     }
 
-    fn move_tenant(&mut self, kind: &'static str, after: &Tenant) {
+    fn move_tenant(&mut self, (kind, notice): (&'static str, Notice), after: &Tenant) {
         let before = &self.parts.tenant;
         self.moves_tenant = true;
         self.transaction
@@ -511,6 +511,10 @@ impl<'a> Write<'a> {
             Transition::Changed(before, after),
             None,
         );
+        // Billing reads no contacts, so the application plane is told of the tenant without an address.
+        if let Some(message) = self.context.notice(notice, after, &[]) {
+            self.transaction.send(&message);
+        }
     }
 
     fn tell_of_subscription(&mut self, kind: &'static str, subscription: &Subscription) {

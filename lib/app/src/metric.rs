@@ -29,6 +29,10 @@ const ANSWERS: &str = "Answers";
 const OVERDUE: &str = "JobsOverdue";
 /// Overdue jobs that could not be failed; the next run tries again.
 const OVERDUE_LEFT: &str = "JobsOverdueLeft";
+/// Changes that the billing sweep made: invoices, beginnings, ends, suspensions.
+const BILLING_CHANGES: &str = "BillingChanges";
+/// What was due and could not be settled; the next sweep tries again.
+const BILLING_LEFT: &str = "BillingLeft";
 /// Tenants that came into a status, by `Status`.
 const TENANT_TRANSITIONS: &str = "TenantTransitions";
 
@@ -44,7 +48,7 @@ const GROWTH: [(&str, &str); 6] = [
 const TENANTS_CREATED: &str = "TenantsCreated";
 
 /// All of them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 20] = [
     REQUESTS,
     CLIENT_ERRORS,
     SERVER_ERRORS,
@@ -63,6 +67,8 @@ pub const NAMES: [&str; 18] = [
     ANSWERS,
     OVERDUE,
     OVERDUE_LEFT,
+    BILLING_CHANGES,
+    BILLING_LEFT,
 ];
 
 /// Tells the recorder the units; to be called once it is there.
@@ -121,6 +127,12 @@ pub fn answer_taken(result: &'static str) {
 pub fn watched(failed: usize, left: usize) {
     counter!(OVERDUE).increment(u64::try_from(failed).unwrap_or(u64::MAX));
     counter!(OVERDUE_LEFT).increment(u64::try_from(left).unwrap_or(u64::MAX));
+}
+
+/// Subscriptions and invoices were swept.
+pub fn swept(changes: usize, left: usize) {
+    counter!(BILLING_CHANGES).increment(u64::try_from(changes).unwrap_or(u64::MAX));
+    counter!(BILLING_LEFT).increment(u64::try_from(left).unwrap_or(u64::MAX));
 }
 
 fn grow(name: &'static str, delta: i64) {
