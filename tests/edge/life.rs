@@ -162,7 +162,12 @@ impl Life {
                 let (one, other) = join(Box::pin(self.carry_out(act)), Box::pin(self.carry_out(act))).await;
                 vec![one, other]
             }
-            Fate::CutOff(steps) => vec![cut_off(Box::pin(self.carry_out(act)), steps).await.flatten()],
+            Fate::CutOff(steps) => {
+                let answer = cut_off(Box::pin(self.carry_out(act)), steps).await.flatten();
+                // Looking for orders lets the relay work: where it was that which stopped, the stream brings all of it again.
+                self.app.product.relay_again().await;
+                vec![answer]
+            }
         };
         for answer in answers.into_iter().flatten() {
             assert!(
