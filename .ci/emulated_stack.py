@@ -5,9 +5,10 @@ The emulator is ministack: it runs the functions as processes of this machine, b
 streams, EventBridge, SES, SQS and Secrets Manager. The template goes through `sam deploy`, with the archives that
 `cargo lambda build` wrote.
 
-The command finds the API at BASE_URL and what people see beside it at DESK_URL: `/mailbox`, `/events` and `/token`, in the
-form of the local product's routes of these names. Both are served by this script on one port, which is chosen before the
-deployment; so the stack can be told its own address (ApiUrl) and whose tokens to accept (Issuers) in one go.
+The command finds the API at BASE_URL and what people see beside it at DESK_URL: `/mailbox`, `/events`, `/token` and
+`/tasks`, in the form of the local product's routes of these names. Both are served by this script on one port, which is
+chosen before the deployment; so the stack can be told its own address (ApiUrl) and whose tokens to accept (Issuers) in one
+go.
 
 Before the command: no route is missing, and the key ring comes from Secrets Manager. After it: everything was delivered, an
 application plane's rule and the archive matched what they should, a mail that SES refuses is reported for itself alone, and
@@ -22,6 +23,7 @@ What of the template cannot be deployed as it stands, and what the emulator leav
   HTTP API routes  the emulator ignores the OpenAPI body of AWS::ApiGatewayV2::Api (`create_routes`)
   preflight        the emulator refuses every OPTIONS request of an API without CorsConfiguration, where AWS looks for a
                    route; the function that has the route is called here (`DeskHandler.preflight`)
+  schedules        their times are not waited for: `/tasks` has the function do a schedule's task (`DeskHandler.carry_out`)
   partial failures the emulator's event source does not read `batchItemFailures`, and goes on behind them; what comes after
                    the answer, bringing those records again, is done here (`check_partial_failure`)
   architecture     the emulator starts the archives' programs on this machine, whatever Architectures says
@@ -272,7 +274,8 @@ class Desk(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), DeskHandler)
         self.url = f"http://localhost:{self.server_address[1]}"
         self.emulator, self.issuer = emulator, Issuer(f"{self.url}/local/issuer")
-        self.api_path, self.bus, self.events, self.preflight_function = None, None, None, None
+        self.api_path, self.bus, self.events = None, None, None
+        self.preflight_function, self.provisioning_function = None, None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def mails(self):
@@ -310,6 +313,8 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
                 self.reply(411, [], b"")
             elif url.path == "/local/events" and self.command == "POST":
                 self.publish(json.loads(self.rfile.read(int(self.headers.get("content-length") or 0))))
+            elif url.path == "/local/tasks" and self.command == "POST":
+                self.carry_out(self.rfile.read(int(self.headers.get("content-length") or 0)))
             elif url.path in answers and self.command == "GET":
                 body = answers[url.path]()
                 self.reply(200 if body else 400, [("content-type", "application/json")], json.dumps(body).encode())
@@ -332,6 +337,13 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
         }
         (result,) = self.server.emulator.client("events").put_events(Entries=[entry])["Entries"]
         self.reply(202, [("content-type", "application/json")], json.dumps({"id": result["EventId"]}).encode())
+
+    def carry_out(self, task):
+        """Has the function do what a schedule asks of it, and waits for it."""
+        client = self.server.emulator.client("lambda")
+        invoked = client.invoke(FunctionName=self.server.provisioning_function, Payload=task)
+        failure = invoked["Payload"].read() if invoked.get("FunctionError") else b""
+        self.reply(500 if failure else 204, [], failure)
 
     def token(self, query):
         tokens = {"operator": self.server.issuer.operator_token, "scraper": lambda: SCRAPE_TOKEN}
@@ -723,6 +735,7 @@ def run(args, emulator, desk, folder):
     checked = [check_routes(routes), check_master_key(stack)]
     desk.api_path = f"/_aws/execute-api/{stack.outputs['HttpApiId']}/$default"
     desk.preflight_function = routes["OPTIONS", "/{proxy+}"]
+    desk.provisioning_function = stack.functions["ProvisioningFunction"]
     emulator.client("sesv2").create_email_identity(EmailIdentity=MAIL_IDENTITY)
     bus = stack.outputs["EventBusName"]
     desk.bus = bus

@@ -30,7 +30,7 @@ enum Input {
 /// What a schedule asks for.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Task {
+pub enum Task {
     /// Fail the jobs that nobody reported on in time.
     WatchDeadlines,
     /// Do what time asks of subscriptions and invoices.
@@ -86,7 +86,8 @@ impl Provisioning {
         Ok(())
     }
 
-    async fn carry_out(&self, task: Task) -> Result<(), Error> {
+    /// Does a task of a schedule. The next run does what an error left.
+    pub async fn carry_out(&self, task: Task) -> Result<(), Error> {
         let now = self.app.clock.now();
         let request_id = Id::<Task>::new(now, &*self.app.entropy).to_string();
         let trace = TraceContext::of_request(None, &request_id);

@@ -6,7 +6,7 @@
 mod handle;
 mod take_answer;
 
-pub use handle::Provisioning;
+pub use handle::{Provisioning, Task};
 
 /// The rules that bring answers, as the template has them: one for each dialect that can be told from the others. A prefix of
 /// the deployment's own stands before the names, so it is their ends that count.

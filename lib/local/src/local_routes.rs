@@ -1,16 +1,18 @@
-//! What only the local product serves: the mailbox, tokens for trying things, the bus, and a page for the mail's link.
+//! What only the local product serves: the mailbox, tokens for trying things, the bus, the schedules' tasks, and a page for
+//! the mail's link.
 
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use tenantry_domain::{Clock, Id, Permission, Scope, Tenant, User};
+use tenantry_provisioning::{Provisioning, Task};
 
 use crate::bus::{ForeignEvent, LocalBus};
 use crate::issuer::{LocalIssuer, Subject};
@@ -23,6 +25,8 @@ pub struct Desk {
     pub mailbox: Arc<Mailbox>,
     /// The bus.
     pub bus: Arc<LocalBus>,
+    /// Does what a schedule asks for.
+    pub provisioning: Provisioning,
     /// The issuer of local tokens.
     pub issuer: Arc<LocalIssuer>,
     /// The time.
@@ -38,6 +42,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/local/mailbox", get(find_mailbox))
         .route("/local/token", get(find_token))
         .route("/local/events", get(find_events).post(publish_event))
+        .route("/local/tasks", post(carry_out_task))
         .route("/local/verify", get(find_verify_page))
         .with_state(desk)
 }
@@ -62,6 +67,20 @@ async fn find_events(State(desk): State<Desk>) -> Response {
 async fn publish_event(State(desk): State<Desk>, Json(event): Json<ForeignEvent>) -> Response {
     let id = desk.bus.publish(event, desk.clock.now());
     (StatusCode::ACCEPTED, Json(json!({ "id": id }))).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DueTask {
+    task: Task,
+}
+
+/// Lets a client not wait for a schedule.
+async fn carry_out_task(State(desk): State<Desk>, Json(due): Json<DueTask>) -> Response {
+    match desk.provisioning.carry_out(due.task).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -113,6 +113,7 @@ impl Product {
         let desk = Desk {
             mailbox: Arc::clone(&mailbox),
             bus: Arc::clone(&bus),
+            provisioning: provisioning.clone(),
             issuer: Arc::clone(&issuer),
             clock,
         };
