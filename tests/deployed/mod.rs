@@ -5,8 +5,9 @@ mod routes;
 
 use crate::journeys::world::deployed;
 use crate::journeys::{
-    account_is_kept, application_planes, figures_follow, job_is_retried_and_cancelled, lead_becomes_tenant,
-    many_want_one_key, provisioning_fails, tenant_leaves, webhook_is_abused,
+    a_year_of_invoices, account_is_kept, application_planes, figures_follow, job_is_overdue,
+    job_is_retried_and_cancelled, lead_becomes_tenant, many_want_one_key, provisioning_fails, tenant_leaves,
+    webhook_is_abused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,4 +68,16 @@ async fn of_a_cancellation_and_a_success_one_wins() {
 #[ignore = "needs BASE_URL and DESK_URL"]
 async fn a_tenant_leaves_and_is_erased() {
     tenant_leaves::tenant_leaves(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_job_on_which_nobody_reports_fails_at_its_deadline() {
+    job_is_overdue::job_is_overdue(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_subscription_from_a_31st_is_billed_at_each_months_end() {
+    a_year_of_invoices::a_year_of_invoices(&deployed()).await;
 }

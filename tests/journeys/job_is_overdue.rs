@@ -1,16 +1,10 @@
 use serde_json::json;
-use tenantry_local::Options;
 
-use crate::journeys::world::{World, start, success};
+use crate::journeys::world::{World, start_without_app_plane, success};
 
-/// Nobody waits for an hour here; a stack's own setting is left as it is, so this journey is made locally only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_on_which_nobody_reports_fails_at_its_deadline() {
-    let options = Options {
-        no_app_plane: true,
-        ..Options::default()
-    };
-    let (server, world) = start(options, &[("APPLICATION_PLANE", r#"{"deadlineSeconds":1}"#)]).await;
+    let (server, world) = start_without_app_plane().await;
 
     job_is_overdue(&world).await;
 
@@ -18,11 +12,21 @@ async fn a_job_on_which_nobody_reports_fails_at_its_deadline() {
 }
 
 /// An application plane says nothing until the watchdog has failed its job, and then that it succeeded.
-async fn job_is_overdue(world: &World) {
+pub(crate) async fn job_is_overdue(world: &World) {
     let tenant_id = world.tenant(&world.key("late")).await;
-    let order = world.provision_and_receive(&tenant_id).await;
+    // Nobody waits for an hour here: the plan says that its application plane is fast.
+    let plan_id = world.plan(&json!({ "deadlineSeconds": 1 })).await;
+    let subscription_id = world.subscribe(&tenant_id, &plan_id, None).await;
+    let body = json!({ "subscriptionId": subscription_id });
+    let job = world.command(&tenant_id, "provision", &body).await.expect(202);
+    let order = world.order(&tenant_id, &job.text_at("/id")).await;
 
-    let failed = world.tenant_in(&tenant_id, "PROVISION_FAILED").await;
+    let look = || async {
+        world.run_task("watch_deadlines").await;
+        let tenant = world.find_tenant(&tenant_id).await;
+        Some(tenant).filter(|tenant| tenant["status"] == "PROVISION_FAILED")
+    };
+    let failed = world.eventually("the watchdog to fail the job", look).await;
 
     assert_eq!(failed["statusReason"], "deadline_exceeded");
     let job = world.find_job(&tenant_id, &order.job_id).await;

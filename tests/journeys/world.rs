@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tenantry_app::{OsEntropy, SystemClock, signature};
-use tenantry_domain::{Clock as _, Entropy as _};
+use tenantry_domain::{Clock as _, Day, Entropy as _};
 use tenantry_local::{Options, Server};
 
 /// How often something is looked at that happens by and by.
@@ -210,6 +210,36 @@ impl World {
         let event = json!({ "source": source, "detail-type": detail_type, "detail": detail });
         let published = self.request(Method::POST, &url).json(&event).send().await;
         published.expect(202);
+    }
+
+    /// Has a schedule's task done now, and waits until it is.
+    pub(crate) async fn run_task(&self, name: &str) {
+        let url = format!("{}/tasks", self.desk_url);
+        let task = json!({ "task": name });
+        let done = self.request(Method::POST, &url).json(&task).send().await;
+        done.expect(204);
+    }
+
+    /// Puts a plan on sale of 49.00 EUR a month, whose application plane is spoken to like this; answers its id.
+    pub(crate) async fn plan(&self, application_plane: &Value) -> String {
+        let plan = json!({
+            "name": "Basic", "tier": "BASIC", "price": 4900, "currencyCode": "EUR", "billingInterval": "MONTH",
+            "applicationPlane": application_plane,
+        });
+        let operator = self.operator_token().await;
+        let made = self.post("/plans").bearer(&operator).json(&plan).send().await;
+        made.expect(201).text_at("/id")
+    }
+
+    /// Subscribes the tenant to the plan from this day on, or from today; answers the subscription's id.
+    pub(crate) async fn subscribe(&self, tenant_id: &str, plan_id: &str, starts_on: Option<Day>) -> String {
+        let mut body = json!({ "tenantId": tenant_id, "planId": plan_id });
+        if let Some(day) = starts_on {
+            body["startsOn"] = day.to_string().into();
+        }
+        let operator = self.operator_token().await;
+        let call = self.post("/subscriptions").bearer(&operator).json(&body);
+        call.send().await.expect(201).text_at("/id")
     }
 
     /// The names of a job's steps.
