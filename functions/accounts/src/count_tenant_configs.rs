@@ -2,8 +2,6 @@ use serde::Serialize;
 use tenantry_api::{Count, Operation, Problem, Scope, TenantQuery};
 use utoipa::ToSchema;
 
-use crate::known_tenant::check_known;
-
 /// How many settings.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TenantConfigCount)]
@@ -19,7 +17,7 @@ pub(crate) async fn count_tenant_configs(
     Scope(scope): Scope,
 ) -> Result<Count<ConfigCount>, Problem> {
     let count = operation.context.store.count_tenant_configs(&scope).await?;
-    check_known(&operation, &scope, count.as_slice()).await?;
+    operation.check_known(&scope, count.as_slice()).await?;
     Ok(Count(ConfigCount {
         count: count.unwrap_or_default(),
     }))

@@ -26,7 +26,6 @@ mod find_subscription;
 mod find_tenant_config;
 mod invoice_pdf;
 mod invoice_view;
-mod known_tenant;
 mod list_contacts;
 mod list_invoices;
 mod list_plans;

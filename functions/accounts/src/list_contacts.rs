@@ -1,8 +1,6 @@
 use tenantry_api::view::ContactView;
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope, TenantQuery};
 
-use crate::known_tenant::check_known;
-
 /// List a tenant's contacts.
 #[utoipa::path(get, path = "/contacts", params(TenantQuery, ListQuery))]
 pub(crate) async fn list_contacts(
@@ -12,7 +10,7 @@ pub(crate) async fn list_contacts(
 ) -> Result<Paged<ContactView>, Problem> {
     let page = query.page(&operation.caller, &format!("contacts {}", scope.tenant_id()))?;
     let contacts = operation.context.store.list_contacts(&scope, &page).await?;
-    check_known(&operation, &scope, &contacts.items).await?;
+    operation.check_known(&scope, &contacts.items).await?;
     Ok(Paged(contacts.map(ContactView::from)))
 }
 

@@ -4,7 +4,6 @@ use tenantry_domain::InvoiceStatus;
 use utoipa::IntoParams;
 
 use crate::invoice_view::InvoiceView;
-use crate::known_tenant::check_known;
 
 /// Which invoices, and which part of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,7 +43,7 @@ pub(crate) async fn list_invoices(
         .store
         .list_invoices(&scope, status, &page)
         .await?;
-    check_known(&operation, &scope, &invoices.items).await?;
+    operation.check_known(&scope, &invoices.items).await?;
     Ok(Paged(invoices.map(InvoiceView::from)))
 }
 

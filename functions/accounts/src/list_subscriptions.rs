@@ -1,6 +1,5 @@
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope, TenantQuery};
 
-use crate::known_tenant::check_known;
 use crate::subscription_view::SubscriptionView;
 
 /// List a tenant's subscriptions, those that are over included.
@@ -12,6 +11,6 @@ pub(crate) async fn list_subscriptions(
 ) -> Result<Paged<SubscriptionView>, Problem> {
     let page = query.page(&operation.caller, &format!("subscriptions {}", scope.tenant_id()))?;
     let subscriptions = operation.context.store.list_subscriptions(&scope, &page).await?;
-    check_known(&operation, &scope, &subscriptions.items).await?;
+    operation.check_known(&scope, &subscriptions.items).await?;
     Ok(Paged(subscriptions.map(SubscriptionView::from)))
 }

@@ -4,7 +4,6 @@ use tenantry_domain::ConfigName;
 use utoipa::IntoParams;
 
 use crate::config_view::ConfigView;
-use crate::known_tenant::check_known;
 
 /// Which settings are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,7 +28,7 @@ pub(crate) async fn list_tenant_configs(
     let page = query.page(&operation.caller, &binding)?;
     let store = &operation.context.store;
     let configs = store.list_tenant_configs(&scope, key.as_ref(), &page).await?;
-    check_known(&operation, &scope, &configs.items).await?;
+    operation.check_known(&scope, &configs.items).await?;
     Ok(Paged(configs.map(ConfigView::from)))
 }
 

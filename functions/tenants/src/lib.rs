@@ -11,7 +11,6 @@ mod find_job;
 mod find_tenant;
 mod include;
 mod job_view;
-mod known_tenant;
 mod list_audit;
 mod list_jobs;
 mod list_resources;

@@ -5,8 +5,6 @@ use tenantry_domain::AuditEntry;
 use tenantry_store::ChainedEntry;
 use utoipa::ToSchema;
 
-use crate::known_tenant::check_known;
-
 /// Who did what.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,7 +47,7 @@ pub(crate) async fn list_audit(
 ) -> Result<Paged<AuditEntryView>, Problem> {
     let page = query.page(&operation.caller, &format!("audit {}", scope.tenant_id()))?;
     let entries = operation.context.store.list_audit(&scope, &page).await?;
-    check_known(&operation, &scope, &entries.items).await?;
+    operation.check_known(&scope, &entries.items).await?;
     Ok(Paged(entries.map(AuditEntryView::from)))
 }
 

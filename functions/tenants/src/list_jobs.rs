@@ -1,7 +1,6 @@
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope};
 
 use crate::job_view::JobView;
-use crate::known_tenant::check_known;
 
 /// List a tenant's provisioning jobs.
 #[utoipa::path(get, path = "/tenants/{id}/jobs", params(("id" = String, Path, description = "The tenant's id."), ListQuery))]
@@ -12,7 +11,7 @@ pub(crate) async fn list_jobs(
 ) -> Result<Paged<JobView>, Problem> {
     let page = query.page(&operation.caller, &format!("jobs {}", scope.tenant_id()))?;
     let jobs = operation.context.store.list_jobs(&scope, &page).await?;
-    check_known(&operation, &scope, &jobs.items).await?;
+    operation.check_known(&scope, &jobs.items).await?;
     Ok(Paged(jobs.map(JobView::from)))
 }
 

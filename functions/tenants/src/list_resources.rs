@@ -3,8 +3,6 @@ use tenantry_api::view::ResourceView;
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope};
 use utoipa::IntoParams;
 
-use crate::known_tenant::check_known;
-
 /// Which part of the list. Resources have no order of their own.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -31,7 +29,7 @@ pub(crate) async fn list_resources(
     };
     let page = query.page(&operation.caller, &format!("resources {}", scope.tenant_id()))?;
     let resources = operation.context.store.list_resources(&scope, &page).await?;
-    check_known(&operation, &scope, &resources.items).await?;
+    operation.check_known(&scope, &resources.items).await?;
     Ok(Paged(resources.map(ResourceView::from)))
 }
 

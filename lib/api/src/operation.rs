@@ -28,6 +28,14 @@ impl Operation {
         Ok(reply)
     }
 
+    /// Tells an empty list from the list of a tenant that does not exist. Only an empty one costs a look at the tenant.
+    pub async fn check_known<T>(&self, scope: &TenantScope, items: &[T]) -> Result<(), Problem> {
+        if items.is_empty() && self.context.store.find_tenant(scope).await?.is_none() {
+            return Err(DomainError::not_found(Kind::Tenant, scope.tenant_id()).into());
+        }
+        Ok(())
+    }
+
     /// Whether `If-Match`, if it is there, names this version (RFC 9110 section 13.1.1).
     pub fn names_version(&self, version: u64) -> bool {
         let present = etag(version);
