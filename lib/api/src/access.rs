@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tenantry_domain::Permission;
+use tenantry_domain::{Permission, Scope};
 
 /// Who may call a route. Every route names one; nothing is public by omission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,18 @@ pub enum Access {
     AccountByOperator(Permission),
     /// Whoever holds the permission in the tenant that the request names, or the lead that became this tenant.
     AccountOrItsLead(Permission),
+    /// Whoever holds one of the two permissions in the tenant that the request names: a member's own if it names none. The
+    /// handler tells what the second one is not enough for.
+    AccountEither(Permission, Permission),
+    /// A member with the permission, about itself in its own tenant.
+    Member(Permission),
+    /// The person that the path names, or an operator with the permission. A permission of the tenant's is asked of the
+    /// person as well.
+    Person(Permission),
+    /// Anybody who proves to be somebody.
+    AnyCaller,
+    /// Whoever holds the code of an invitation, or a member who says that it is the invited person; the handler looks.
+    Invitation,
     /// An application plane; the handler checks its signature.
     Signature,
     /// Whoever holds the installation's scrape token; where none is set the route does not exist.
@@ -47,8 +59,17 @@ impl Access {
             | Self::TenantOrItsLead(permission)
             | Self::Account(permission)
             | Self::AccountByOperator(permission)
-            | Self::AccountOrItsLead(permission) => Some(permission),
-            Self::Public | Self::LeadCode | Self::OwnLead | Self::Signature | Self::ScrapeToken => None,
+            | Self::AccountOrItsLead(permission)
+            | Self::AccountEither(permission, _)
+            | Self::Member(permission)
+            | Self::Person(permission) => Some(permission),
+            Self::Public
+            | Self::LeadCode
+            | Self::OwnLead
+            | Self::AnyCaller
+            | Self::Invitation
+            | Self::Signature
+            | Self::ScrapeToken => None,
         }
     }
 
@@ -67,6 +88,11 @@ impl Access {
             | Self::Account(_)
             | Self::AccountByOperator(_)
             | Self::AccountOrItsLead(_)
+            | Self::AccountEither(_, _)
+            | Self::Member(_)
+            | Self::Person(_)
+            | Self::AnyCaller
+            | Self::Invitation
             | Self::ScrapeToken => true,
         }
     }
@@ -103,6 +129,23 @@ impl fmt::Display for Access {
                     "An operator with `{name}`, who names the tenant, or a member of the tenant with it; or the lead that \
                      became the tenant, which names it."
                 )
+            }
+            Self::AccountEither(_, other) => {
+                write!(
+                    f,
+                    "An operator with `{name}`, who names the tenant, or a member of the tenant with it; or with `{}`, as far \
+                     as the description says.",
+                    other.name()
+                )
+            }
+            Self::Member(_) => write!(f, "A member with `{name}`, about itself."),
+            Self::Person(permission) if permission.scope() == Scope::Tenant => {
+                write!(f, "The person itself, or an operator, with `{name}`.")
+            }
+            Self::Person(_) => write!(f, "The person itself, or an operator with `{name}`."),
+            Self::AnyCaller => f.write_str("Anybody with a token."),
+            Self::Invitation => {
+                f.write_str("The code from the mail as bearer token, or the token of the invited person.")
             }
             Self::ScrapeToken => f.write_str("The scrape token of the installation, as bearer token."),
             Self::Signature => f.write_str("Signed with the secret of the tenant's provisioning job."),

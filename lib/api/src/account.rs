@@ -75,9 +75,12 @@ fn scope_in(
     access: Access,
     named: Option<TenantId>,
 ) -> Result<Option<TenantScope>, DomainError> {
-    let permission = access
-        .permission()
-        .expect("every account route asks for a permission");
+    let permission = match access {
+        Access::AccountEither(permission, other) if !caller.permissions().holds(permission) => other,
+        _ => access
+            .permission()
+            .expect("every account route asks for a permission"),
+    };
     let own = match caller {
         Caller::Member(member) => Some(member.tenant_id),
         Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => None,

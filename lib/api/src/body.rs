@@ -15,6 +15,10 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
+/// A list of JSON objects, at least one and at most `MOST`, each read by its own rules; all that they break is said at once.
+#[derive(Debug)]
+pub struct Batch<T, const MOST: usize>(pub Vec<T>);
+
 /// The bytes of a body as they came, for signatures.
 #[derive(Debug)]
 pub struct RawBody(pub Vec<u8>);
@@ -128,6 +132,21 @@ impl Members<'_> {
         match self.object.shift_remove(name) {
             None | Some(Value::Null) => self.note(name, Rule::new("required", "is required")),
             Some(value) => self.parse_texts(name, value, most, parse),
+        }
+    }
+
+    /// A list of texts that may be absent, null or empty, with at most `most` of them; repeats are dropped. The outer `None`
+    /// says that it was there and wrong.
+    pub fn optional_texts<T: PartialEq>(
+        &mut self,
+        name: &str,
+        most: usize,
+        parse: impl Fn(&str) -> Result<T, Rule>,
+    ) -> Option<Option<Vec<T>>> {
+        match self.object.shift_remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::Array(values)) if values.is_empty() => Some(Some(Vec::new())),
+            Some(value) => self.parse_texts(name, value, most, parse).map(Some),
         }
     }
 
@@ -333,6 +352,30 @@ impl<T: FromMembers + Send> FromRequest<Edge> for Body<T> {
         Ok(Self(
             Members::read(value, &edge.app.config).map_err(DomainError::Invalid)?,
         ))
+    }
+}
+
+impl<T: FromMembers + Send, const MOST: usize> FromRequest<Edge> for Batch<T, MOST> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, edge: &Edge) -> Result<Self, Problem> {
+        let refused = |violations| Problem::from(DomainError::Invalid(Invalid(violations)));
+        let Value::Array(values) = read_json(request).await? else {
+            return Err(refused(vec![Rule::new("invalid_type", "must be a list").at("")]));
+        };
+        if values.is_empty() || values.len() > MOST {
+            let rule = Rule::new("invalid_length", format!("must have 1 to {MOST} items"));
+            return Err(refused(vec![rule.at("")]));
+        }
+        let mut violations = Vec::new();
+        let read = values.into_iter().enumerate();
+        let read: Vec<Option<T>> = read
+            .map(|(n, value)| read_object(format!("/{n}"), value, &edge.app.config, &mut violations))
+            .collect();
+        match read.into_iter().collect::<Option<Vec<T>>>() {
+            Some(read) if violations.is_empty() => Ok(Self(read)),
+            _ => Err(refused(violations)),
+        }
     }
 }
 

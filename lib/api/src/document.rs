@@ -9,7 +9,7 @@ use crate::routes::method_of;
 use crate::{Access, Routes};
 
 const INTRODUCTION: &str = "\
-The control plane of a multi-tenant SaaS product: leads, tenants, provisioning.
+The control plane of a multi-tenant SaaS product: leads, tenants, provisioning, accounts, members and what they may do.
 
 Errors are RFC 9457 problem details with a stable `code`. Lists are pages: `limit`, `cursor`, `nextCursor`. `GET` answers an \
 `ETag`; `PATCH` and `DELETE` honour `If-Match`. A `POST` that creates or triggers takes an `Idempotency-Key` and answers a \
@@ -36,7 +36,7 @@ pub fn openapi(groups: &[Routes]) -> OpenApi {
         ("bearer".to_owned(), bearer().into()),
         (
             "code".to_owned(),
-            opaque("The code from the verification mail.").into(),
+            opaque("The code from the mail, of a verification or of an invitation.").into(),
         ),
         (
             "scrape".to_owned(),
@@ -63,6 +63,10 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
         Access::Public | Access::Signature => Vec::new(),
         Access::LeadCode => vec![SecurityRequirement::new("code", [""; 0])],
         Access::ScrapeToken => vec![SecurityRequirement::new("scrape", [""; 0])],
+        Access::Invitation => vec![
+            SecurityRequirement::new("code", [""; 0]),
+            SecurityRequirement::new("bearer", [""; 0]),
+        ],
         Access::OwnLead
         | Access::OwnLeadOr(_)
         | Access::AnyLeadOr(_)
@@ -72,10 +76,14 @@ fn finished(mut operation: Operation, tag: &str, method: &str, access: Access) -
         | Access::TenantOrItsLead(_)
         | Access::Account(_)
         | Access::AccountByOperator(_)
-        | Access::AccountOrItsLead(_) => vec![SecurityRequirement::new("bearer", [""; 0])],
+        | Access::AccountOrItsLead(_)
+        | Access::AccountEither(_, _)
+        | Access::Member(_)
+        | Access::Person(_)
+        | Access::AnyCaller => vec![SecurityRequirement::new("bearer", [""; 0])],
     });
     let header = match (method, access) {
-        (_, Access::Signature | Access::LeadCode) => None,
+        (_, Access::Signature | Access::LeadCode | Access::Invitation) => None,
         ("POST", _) => Some((
             "Idempotency-Key",
             "Makes a repeat of this request answer as before.",

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq as _;
-use tenantry_app::{Context, Idempotency, TraceContext, sha256_hex};
-use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
+use tenantry_app::{Context, Idempotency, InvitationCode, TraceContext, sha256_hex};
+use tenantry_domain::{Caller, Error as DomainError, Id, Kind, Scope as Reach, TenantScope, User};
 
 use crate::body::read_bytes;
 use crate::edge::RequestId;
@@ -55,7 +55,10 @@ async fn admit(edge: &Edge, rules: &Rules, request: Request) -> Result<(Request,
         .unwrap_or_default();
     let mut request = Request::from_parts(parts, body);
     // A code and a signature have their own rules for repeats, and nothing is read for a proof that is not checked yet.
-    if !matches!(rules.access, Access::LeadCode | Access::Signature) {
+    if !matches!(
+        rules.access,
+        Access::LeadCode | Access::Invitation | Access::Signature
+    ) {
         context.idempotency = idempotency(&caller, &client, &mut request).await?;
     }
     let if_match = if_match(&request);
@@ -99,7 +102,7 @@ async fn identify(
             false,
         ));
     };
-    if access == Access::LeadCode {
+    if access == Access::LeadCode || (access == Access::Invitation && InvitationCode::is_one(&token)) {
         parts.extensions.insert(BearerToken(token.into()));
         return Ok(Caller::Anonymous);
     }
@@ -139,6 +142,43 @@ async fn authorize(
                 Ok(None)
             }
         },
+        Access::AnyCaller => Ok(None),
+        Access::Invitation => match caller {
+            // The code stands for its holder.
+            Caller::Anonymous | Caller::Member(_) => Ok(None),
+            Caller::Operator(_) | Caller::Lead(_) => {
+                Err(DomainError::Forbidden("only the invited person may do this".to_owned()).into())
+            }
+        },
+        Access::Member(permission) => match caller {
+            Caller::Member(member) => Ok(Some(caller.scope(member.tenant_id, permission)?)),
+            Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => {
+                Err(DomainError::Forbidden("only members have what this is about".to_owned()).into())
+            }
+        },
+        Access::Person(permission) => match caller {
+            Caller::Member(_) => {
+                if permission.scope() == Reach::Tenant {
+                    caller.require_permission(permission)?;
+                }
+                let id: Id<User> = param(parts, edge, "id").await?;
+                if caller.is_person(id) {
+                    Ok(None)
+                } else {
+                    Err(DomainError::not_found(Kind::User, id).into())
+                }
+            }
+            Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => {
+                caller.require_operator(permission)?;
+                Ok(None)
+            }
+        },
+        Access::AccountEither(permission, other) => {
+            if !caller.permissions().holds(other) {
+                caller.require_permission(permission)?;
+            }
+            account::scope_of_request(parts, edge, caller, access).await
+        }
         Access::AnyLeadOr(permission) => {
             if !matches!(caller, Caller::Lead(_)) {
                 caller.require_permission(permission)?;

@@ -20,7 +20,7 @@ pub mod view;
 
 pub use access::Access;
 pub use account::{AccountBody, TenantQuery};
-pub use body::{Body, FromMembers, MAX_BODY_BYTES, Members, RawBody};
+pub use body::{Batch, Body, FromMembers, MAX_BODY_BYTES, Members, RawBody};
 pub use caller::{Authenticator, BearerToken, KeyFetch, KeySource};
 pub use document::openapi;
 pub use edge::{ClientAddress, Edge, router};

@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use tenantry_app::Context;
-use tenantry_domain::{Caller, Error as DomainError, Kind, TenantScope};
+use tenantry_domain::{Caller, Error as DomainError, Id, Kind, Membership, Permissions, TenantScope};
 use tenantry_store::Transaction;
 
 use crate::reply::etag;
@@ -34,6 +34,19 @@ impl Operation {
             return Err(DomainError::not_found(Kind::Tenant, scope.tenant_id()).into());
         }
         Ok(())
+    }
+
+    /// What the caller holds: nobody gives away more.
+    pub fn held(&self) -> Permissions {
+        self.caller.permissions()
+    }
+
+    /// The membership that the caller acts as, if it acts as one.
+    pub fn membership_id(&self) -> Option<Id<Membership>> {
+        match &self.caller {
+            Caller::Member(member) => Some(member.membership_id),
+            Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => None,
+        }
     }
 
     /// Whether `If-Match`, if it is there, names this version (RFC 9110 section 13.1.1).

@@ -283,6 +283,9 @@ impl From<DomainError> for Problem {
             })),
             DomainError::Unauthenticated(detail) => Self::unauthenticated(detail, true),
             DomainError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            DomainError::MembershipInactive(_) => {
+                Self::new(StatusCode::FORBIDDEN, "membership_inactive", detail)
+            }
             DomainError::PreconditionFailed { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
             }

@@ -33,6 +33,10 @@ pub struct Config {
     pub api_url: String,
     /// The front end's verification page; lead and code are added to it.
     pub frontend_url: String,
+    /// The front end's page for invitations; the code is added to it.
+    pub invitation_url: String,
+    /// For how many days an invitation can be accepted.
+    pub invitation_days: i64,
     /// The `source` of events.
     pub event_source: String,
     /// The event bus.
@@ -114,6 +118,11 @@ impl Config {
                 "FRONTEND_URL",
                 text("FRONTEND_URL", "http://localhost:3000/verify"),
             )?,
+            invitation_url: url(
+                "INVITATION_URL",
+                text("INVITATION_URL", "http://localhost:3000/invitation"),
+            )?,
+            invitation_days: number("INVITATION_DAYS", &text("INVITATION_DAYS", "7"), 1, 90)?,
             event_source: text("EVENT_SOURCE", "tenantry"),
             event_bus: text("EVENT_BUS_NAME", "default"),
             mail_from: text("MAIL_FROM", "no-reply@example.com"),
@@ -240,6 +249,7 @@ mod tests {
         assert_eq!(config.application_plane, Wire::default());
         assert_eq!(config.application_plane.life_ms(), 60 * 60_000);
         assert_eq!(config.offboard_grace_days, 30);
+        assert_eq!(config.invitation_days, 7);
         assert_eq!((config.invoice_due_days, config.billing_grace_days), (14, 14));
         assert_eq!(config.public_rate_per_minute, 10);
         assert_eq!(config.tiers.find("premium").as_deref(), Ok("PREMIUM"));
@@ -294,6 +304,8 @@ mod tests {
             ("BILLING_GRACE_DAYS", "366", "BILLING_GRACE_DAYS"),
             ("PUBLIC_RATE_PER_MINUTE", "ten", "PUBLIC_RATE_PER_MINUTE"),
             ("API_URL", "ftp://x", "API_URL"),
+            ("INVITATION_URL", "/invitation", "INVITATION_URL"),
+            ("INVITATION_DAYS", "0", "INVITATION_DAYS"),
             ("METRICS_TOKEN_SHA256", "secret", "METRICS_TOKEN_SHA256"),
             ("CORS_ORIGINS", "*", "CORS_ORIGINS"),
             (

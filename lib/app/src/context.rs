@@ -90,6 +90,21 @@ impl Error {
     }
 }
 
+/// How often somebody looks again after another one got in the way.
+pub(crate) const LOOKS: u32 = 5;
+
+/// Reads, decides and writes again while somebody else changes the thing between the read and the write. A caller who named a
+/// version hears of the first one that got in the way.
+pub async fn look_again<T>(mut attempt: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut looks = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_lost_race() && looks < LOOKS => looks += 1,
+            ended => return ended,
+        }
+    }
+}
+
 impl Context {
     /// For one request.
     pub fn new(app: &Arc<App>, request_id: String, trace: TraceContext) -> Self {

@@ -1,20 +1,17 @@
 use serde_json::{Map, Value, json};
 use tenantry_domain::{
-    Actor, Conflict, Error as DomainError, Id, Job, JobKind, JobStatus, Kind, Outcome, Reason, Resource,
-    Tenant, TenantScope, Transition,
+    Actor, Conflict, Contact, Error as DomainError, Event, Id, Job, JobKind, JobStatus, Kind, Outcome,
+    Reason, Resource, Tally, Tenant, TenantScope, Transition,
 };
-use tenantry_store::{CallbackKey, StoredReply, TenantParts, Transaction};
+use tenantry_store::{CallbackKey, OutboxMessage, StoredReply, TenantParts, Transaction};
 
-use crate::job_request::tell;
-use crate::mail::{Content, Mail};
+use crate::context::LOOKS;
+use crate::mail::{Content, Invite, Mail};
 use crate::start_job::{check_may_ask, find_job};
 use crate::{Context, Error};
 
 /// How long a spent callback key can still repeat its report: senders of webhooks try again for a day.
 const REPEAT_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// How often somebody looks again after another one got in the way.
-pub(crate) const LOOKS: u32 = 5;
 
 /// What an application plane reported on a job.
 #[derive(Clone, Debug)]
@@ -143,11 +140,18 @@ pub(crate) fn end_job(
     let after = before.clone().close(&closed, &outcome, &change)?;
     let is_success = matches!(outcome, Outcome::Success { .. });
     let kind = closed.kind.result(is_success);
+    let owner = (is_success && job.kind == JobKind::Provision)
+        .then(|| primary_contact(parts))
+        .flatten()
+        .map(|contact| (contact, context.owner_invitation(contact)));
     let mut entry = context.audit(kind, &change);
     (entry.before, entry.after) = (
         Some(json!({ "status": before.status })),
         Some(ended(&after, &closed)),
     );
+    if let (Some((_, (invitation, _))), Some(after)) = (&owner, &mut entry.after) {
+        after["ownerInvitationId"] = json!(invitation.id);
+    }
     if before.tier != after.tier {
         entry.before = Some(json!({ "status": before.status, "tier": before.tier }));
     }
@@ -163,20 +167,25 @@ pub(crate) fn end_job(
     if let Some(key) = callback_key {
         transaction.put_callback_key(&scope, &spent(key.clone(), context));
     }
-    tell(
-        context,
-        &mut transaction,
+    let mut event = Event::of_tenant(
         kind,
         Transition::Changed(before, &after),
         Some(&closed),
+        context.new_id(),
+        context.now,
     );
+    if let Some((contact, (invitation, invite))) = owner {
+        // With the event of the tenant: a transaction that brings all the resources it may has no room for one more.
+        event.tally.add(Tally::INVITATIONS_SENT, 1);
+        transaction
+            .add_invitation(&scope, &invitation)
+            .send(&welcome(context, contact, &after, invite));
+    }
+    transaction.send(&context.event(&event));
     if is_success && job.kind != JobKind::Deprovision {
         for resource in resources {
             transaction.put_resource(&scope, resource);
         }
-    }
-    if is_success && job.kind == JobKind::Provision {
-        send_welcome(context, &mut transaction, parts, &after);
     }
     Ok((closed, transaction))
 }
@@ -209,19 +218,25 @@ fn spent(key: CallbackKey, context: &Context) -> CallbackKey {
     }
 }
 
-fn send_welcome(context: &Context, transaction: &mut Transaction, parts: &TenantParts, tenant: &Tenant) {
-    let Some(contact) = parts.contacts.iter().find(|contact| contact.is_primary) else {
-        tracing::warn!(tenant.id = %tenant.id, "the tenant has no primary contact to welcome");
-        return;
-    };
+fn primary_contact(parts: &TenantParts) -> Option<&Contact> {
+    let contact = parts.contacts.iter().find(|contact| contact.is_primary);
+    if contact.is_none() {
+        tracing::warn!(tenant.id = %parts.tenant.id, "the tenant has no primary contact to welcome");
+    }
+    contact
+}
+
+/// One mail: the tenant can be used, and whoever reads it can own it.
+fn welcome(context: &Context, contact: &Contact, tenant: &Tenant, invite: Invite) -> OutboxMessage {
     let content = Content::TenantWelcome {
         first_name: contact.first_name.to_string(),
         tenant_name: tenant.name.to_string(),
         tenant_key: tenant.key.to_string(),
         link: tenant.app_plane_url.clone(),
+        invitation: Some(invite),
     };
-    transaction.send(&context.mail(&Mail {
+    context.mail(&Mail {
         to: contact.email.clone(),
         content,
-    }));
+    })
 }

@@ -39,7 +39,31 @@ pub enum Content {
         tenant_key: String,
         /// Where its application is.
         link: Option<String>,
+        /// The person's invitation to own the tenant, if nobody owns it yet.
+        invitation: Option<Invite>,
     },
+    /// Asks a person to become a member of a tenant.
+    Invitation {
+        /// The person, if its name is known.
+        first_name: Option<String>,
+        /// The tenant.
+        tenant_name: String,
+        /// The role that it will have.
+        role_name: String,
+        /// How to accept.
+        invitation: Invite,
+    },
+}
+
+/// How a person accepts an invitation.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// The front end's page, with the code.
+    pub link: String,
+    /// The code alone, for typing.
+    pub code: String,
+    /// How long it counts.
+    pub expires_days: i64,
 }
 
 /// A mail as it is sent.
@@ -59,6 +83,7 @@ impl std::fmt::Debug for Content {
         f.write_str(match self {
             Self::VerifyLead { .. } => "VerifyLead",
             Self::TenantWelcome { .. } => "TenantWelcome",
+            Self::Invitation { .. } => "Invitation",
         })
     }
 }
@@ -72,12 +97,14 @@ mod render {
     /// Renders mails. The file name's ending decides about escaping: `.html` is escaped, `.txt` is not.
     pub struct Renderer(Environment<'static>);
 
-    const TEMPLATES: [(&str, &str); 5] = [
+    const TEMPLATES: [(&str, &str); 7] = [
         ("layout.html", include_str!("mail/layout.html")),
         ("verify_lead.txt", include_str!("mail/verify_lead.txt")),
         ("verify_lead.html", include_str!("mail/verify_lead.html")),
         ("tenant_welcome.txt", include_str!("mail/tenant_welcome.txt")),
         ("tenant_welcome.html", include_str!("mail/tenant_welcome.html")),
+        ("invitation.txt", include_str!("mail/invitation.txt")),
+        ("invitation.html", include_str!("mail/invitation.html")),
     ];
 
     impl Renderer {
@@ -97,6 +124,9 @@ mod render {
                 Content::VerifyLead { .. } => ("verify_lead", "Confirm your e-mail address".to_owned()),
                 Content::TenantWelcome { tenant_name, .. } => {
                     ("tenant_welcome", format!("{tenant_name} is ready"))
+                }
+                Content::Invitation { tenant_name, .. } => {
+                    ("invitation", format!("You are invited to {tenant_name}"))
                 }
             };
             let part = |ending: &str| {

@@ -4,7 +4,7 @@ use tenantry_domain::{
 };
 use tenantry_store::{StoredReply, Transaction};
 
-use crate::job_report::LOOKS;
+use crate::context::LOOKS;
 use crate::job_request::tell;
 use crate::{Context, Error, Notice};
 

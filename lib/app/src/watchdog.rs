@@ -1,7 +1,8 @@
 use tenantry_domain::{Actor, Outcome, TenantScope};
 use tenantry_store::{OverdueJob, Store};
 
-use crate::job_report::{LOOKS, end_job};
+use crate::context::LOOKS;
+use crate::job_report::end_job;
 use crate::{Context, Error};
 
 /// How many jobs one run fails at most; the next run goes on.

@@ -3,7 +3,10 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Dialect, InvoiceStatus, JobKind, JobStatus, SubscriptionStatus, TenantStatus, Timestamp};
+use crate::{
+    Dialect, InvitationStatus, InvoiceStatus, JobKind, JobStatus, MembershipStatus, SubscriptionStatus,
+    TenantStatus, Timestamp,
+};
 
 /// What a value breaks: a stable code and a sentence, before it is known where the value stood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -83,6 +86,20 @@ pub enum Kind {
     Invoice,
     /// A setting of a tenant.
     TenantConfig,
+    /// A person.
+    User,
+    /// A person in a tenant.
+    Member,
+    /// What members do.
+    Role,
+    /// Members who belong together.
+    Group,
+    /// A person is asked to become a member.
+    Invitation,
+    /// What was decided about one permission of a member.
+    Override,
+    /// What a member wants remembered.
+    Preference,
 }
 
 impl fmt::Display for Kind {
@@ -96,6 +113,13 @@ impl fmt::Display for Kind {
             Self::Subscription => "subscription",
             Self::Invoice => "invoice",
             Self::TenantConfig => "tenant config",
+            Self::User => "user",
+            Self::Member => "member",
+            Self::Role => "role",
+            Self::Group => "group",
+            Self::Invitation => "invitation",
+            Self::Override => "permission override",
+            Self::Preference => "preference",
         })
     }
 }
@@ -208,6 +232,82 @@ pub enum Conflict {
     /// The tenant has a setting under this key.
     #[error("there is a setting with the key `{0}` already; change that one")]
     TenantConfigExists(String),
+    /// The username belongs to somebody else.
+    #[error("username `{0}` is taken")]
+    UsernameTaken(String),
+    /// The e-mail address belongs to somebody else.
+    #[error("this e-mail address belongs to somebody else")]
+    EmailTaken,
+    /// The person is a member of the tenant.
+    #[error("user `{0}` is a member of the tenant already")]
+    MemberExists(String),
+    /// The person belongs to as many tenants as it may.
+    #[error("user `{0}` belongs to as many tenants as a person may")]
+    TooManyTenants(String),
+    /// The person is invited to the tenant, and has not answered.
+    #[error("this person has an invitation to the tenant already; send that one again")]
+    InvitationExists,
+    /// The invitation was not answered in time.
+    #[error("invitation `{0}` has expired; ask for it to be sent again")]
+    InvitationExpired(String),
+    /// What the invitation promises may not be given any more.
+    #[error("invitation `{0}` does not hold any more, because of its role or its sender; ask for a new one")]
+    InvitationOutdated(String),
+    /// The tenant has a role of this name.
+    #[error("there is a role with the name `{0}` already")]
+    RoleNameTaken(String),
+    /// The role is somebody's.
+    #[error("role `{0}` is in use; give its members another one first")]
+    RoleInUse(String),
+    /// The role is one that every tenant has.
+    #[error("role `{0}` belongs to the system and stays as it is")]
+    SystemRole(&'static str),
+    /// The tenant has as many roles as it may have.
+    #[error("tenant `{0}` has as many roles as a tenant may have")]
+    TooManyRoles(String),
+    /// A tenant always has an active owner.
+    #[error("tenant `{0}` must have an active owner; make somebody else one first")]
+    LastOwner(String),
+    /// The tenant has a group of this name.
+    #[error("there is a group with the name `{0}` already")]
+    GroupNameTaken(String),
+    /// The member is in the group.
+    #[error("member `{0}` is in the group already")]
+    GroupMemberExists(String),
+    /// The group has as many members as it may have.
+    #[error("group `{0}` has as many members as a group may have")]
+    GroupFull(String),
+    /// A group that others are in always has an owner.
+    #[error("group `{0}` must have an owner; make somebody else one first")]
+    LastGroupOwner(String),
+    /// The member is in as many groups as it may be.
+    #[error("member `{0}` is in as many groups as a member may be")]
+    TooManyGroupsOfMember(String),
+    /// There is a decision about this permission of the member.
+    #[error("there is a decision about {0} already; change that one")]
+    OverrideExists(&'static str),
+    /// The member has as many preferences as it may have.
+    #[error("member `{0}` has as many preferences as a member may have")]
+    TooManyPreferences(String),
+    /// The setting is not one that members keep for themselves.
+    #[error("the setting `{0}` has secrets; change it under /tenant-configs")]
+    SecretsInConfig(String),
+    /// The invitation was answered or taken back.
+    #[error("invitation `{id}` is {status}")]
+    InvitationClosed {
+        /// The invitation.
+        id: String,
+        /// What became of it.
+        status: InvitationStatus,
+    },
+    /// The membership's state machine has no such arrow.
+    #[error("a member that is {from} cannot be {command}")]
+    InvalidMembershipTransition {
+        /// The present status.
+        from: MembershipStatus,
+        /// The command as a past participle.
+        command: &'static str,
+    },
     /// A request with this idempotency key is being carried out.
     #[error("a request with this Idempotency-Key is in progress")]
     IdempotencyInProgress,
@@ -237,6 +337,28 @@ impl Conflict {
             Self::PrimaryContactRequired(_) => "primary_contact_required",
             Self::TooManyContacts(_) => "too_many_contacts",
             Self::TenantConfigExists(_) => "tenant_config_exists",
+            Self::UsernameTaken(_) => "username_taken",
+            Self::EmailTaken => "email_taken",
+            Self::MemberExists(_) => "member_exists",
+            Self::TooManyTenants(_) => "too_many_tenants",
+            Self::InvitationExists => "invitation_exists",
+            Self::InvitationExpired(_) => "invitation_expired",
+            Self::InvitationOutdated(_) => "invitation_outdated",
+            Self::RoleNameTaken(_) => "role_name_taken",
+            Self::RoleInUse(_) => "role_in_use",
+            Self::SystemRole(_) => "system_role",
+            Self::TooManyRoles(_) => "too_many_roles",
+            Self::LastOwner(_) => "last_owner",
+            Self::GroupNameTaken(_) => "group_name_taken",
+            Self::GroupMemberExists(_) => "group_member_exists",
+            Self::GroupFull(_) => "group_full",
+            Self::LastGroupOwner(_) => "last_group_owner",
+            Self::TooManyGroupsOfMember(_) => "too_many_groups",
+            Self::OverrideExists(_) => "override_exists",
+            Self::TooManyPreferences(_) => "too_many_preferences",
+            Self::SecretsInConfig(_) => "config_has_secrets",
+            Self::InvitationClosed { .. } => "invitation_closed",
+            Self::InvalidMembershipTransition { .. } => "invalid_transition",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }
@@ -265,6 +387,9 @@ pub enum Error {
     /// The caller may not do this.
     #[error("{0}")]
     Forbidden(String),
+    /// The caller's membership does not let it act: it was deactivated, removed, or never accepted.
+    #[error("the membership `{0}` is not active")]
+    MembershipInactive(String),
     /// `If-Match` named another version.
     #[error("{kind} `{id}` has another version")]
     PreconditionFailed {

@@ -2,6 +2,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 use crate::billing_event::{InvoiceFact, PlanFact, SubscriptionFact};
+use crate::member_event::{GroupFact, GroupMemberFact, InvitationFact, MemberFact, RoleFact, UserFact};
 use crate::{
     Address, Contact, ContactKind, Domain, Entitlement, Id, Job, JobKind, Lead, PersonName, Reason, Tally,
     Tenant, TenantKey, TenantStatus, Timestamp, Website,
@@ -185,6 +186,38 @@ pub enum EventData {
     Erased {
         /// The tenant that was.
         tenant: ErasedTenantFact,
+    },
+    /// `member.*`
+    Member {
+        /// The member after it.
+        member: MemberFact,
+    },
+    /// `invitation.*`
+    Invitation {
+        /// The invitation after it.
+        invitation: InvitationFact,
+    },
+    /// `role.*`
+    Role {
+        /// The role after it.
+        role: RoleFact,
+    },
+    /// `group.created`, `group.updated`, `group.deleted`
+    Group {
+        /// The group after it.
+        group: GroupFact,
+    },
+    /// `group.members_added`, `group.member_updated`, `group.member_removed`
+    GroupMembers {
+        /// The group after it.
+        group: GroupFact,
+        /// Those of its members that it is about.
+        members: Vec<GroupMemberFact>,
+    },
+    /// `user.*`
+    User {
+        /// The person after it.
+        user: UserFact,
     },
 }
 

@@ -6,8 +6,9 @@ use serde_json::{Map, json};
 
 use crate::{
     Actor, BillingInterval, Change, Currency, Deployment, Domain, Email, EntitledPlan, Entitlement, Entropy,
-    Id, Job, JobKind, Lead, Limits, Member, Money, NewLead, NewTenant, Operator, Permission, PersonName,
-    Plan, PlanTerms, Tenant, TenantKey, TenantStatus, Text, Timestamp, Wire,
+    Id, Job, JobKind, Lead, Limits, Member, Membership, MembershipStatus, Money, NewLead, NewTenant,
+    Operator, Permission, PersonName, Plan, PlanTerms, Profile, SystemRole, Tenant, TenantKey, TenantStatus,
+    Text, Timestamp, User, Username, Wire,
 };
 
 /// Counts up, so that no two ids are alike.
@@ -154,4 +155,22 @@ pub(crate) fn plan() -> Plan {
         application_plane: None,
     };
     Plan::offer(terms, &change(), &Constant(5))
+}
+
+/// Grace, who belongs to nothing yet.
+pub(crate) fn user() -> User {
+    let address = email("grace@navy.example");
+    let profile = Profile {
+        first_name: name("Grace"),
+        middle_name: None,
+        last_name: Some(name("Hopper")),
+        phone: None,
+        photo_url: None,
+    };
+    User::new(id(6), Username::of_email(&address), address, profile, now())
+}
+
+/// Grace as a plain member.
+pub(crate) fn membership(status: MembershipStatus) -> Membership {
+    Membership::new(id(1), &user(), SystemRole::Member.id(id(1)), status, now())
 }

@@ -5,19 +5,13 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{Entropy, Rule, Timestamp};
 
-/// A person who can sign in; known here by id only until members exist.
-#[derive(Debug)]
-pub enum User {}
-
-/// One user in one tenant; known here by id only until members exist.
-#[derive(Debug)]
-pub enum Membership {}
-
-/// The id of a `T`: a UUIDv7 (RFC 9562), so ids sort by the time they were made.
+/// The id of a `T`: a UUIDv7 (RFC 9562), so ids sort by the time they were made. What follows from other ids, as a membership
+/// from tenant and user, has a UUIDv8 made from them.
 pub struct Id<T> {
     uuid: Uuid,
     of: PhantomData<fn() -> T>,
@@ -32,6 +26,33 @@ impl<T> Id<T> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
     }
 
+    /// The one id that follows from others: a UUIDv8 (RFC 9562 section 5.8) from a hash over them.
+    pub(crate) fn following(kind: &str, parts: &[&Uuid]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(kind.as_bytes());
+        for part in parts {
+            hasher.update(part.as_bytes());
+        }
+        let hash = hasher.finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        Self::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The sixteen bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.uuid.as_bytes()
+    }
+
+    /// From sixteen bytes, as `as_bytes` gives them.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self::from_uuid(Uuid::from_bytes(bytes))
+    }
+
+    pub(crate) fn as_uuid(&self) -> &Uuid {
+        &self.uuid
+    }
+
     /// Reads the text form; any letter case, hyphens required.
     pub fn parse(text: &str) -> Result<Self, Rule> {
         // `Uuid` also reads the braced, URN and bare forms; ids have one spelling, so that keys have one.
@@ -43,7 +64,7 @@ impl<T> Id<T> {
             .map_err(|_| Rule::new("invalid_id", "must be a UUID with hyphens"))
     }
 
-    /// The instant that is part of the id, which is when it was made.
+    /// The instant that is part of an id with a time, which is when it was made.
     pub fn made_at(self) -> Timestamp {
         let bytes = self.uuid.as_bytes();
         let ms = bytes[..6]

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Whose things a permission is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -72,18 +74,86 @@ pub enum Permission {
     DeleteTenantConfig,
     /// Export everything that is kept of a tenant.
     ExportTenant,
+    /// Add people to a tenant.
+    CreateTenantUser,
+    /// Read a tenant's members.
+    ViewTenantUser,
+    /// Change, activate and deactivate a tenant's members.
+    UpdateTenantUser,
+    /// Remove members from a tenant.
+    DeleteTenantUser,
+    /// Invite people to a tenant.
+    CreateUserInvitation,
+    /// Read a tenant's invitations.
+    ViewUserInvitation,
+    /// Send an invitation again.
+    UpdateUserInvitation,
+    /// Revoke an invitation.
+    DeleteUserInvitation,
+    /// Add roles to a tenant.
+    CreateRoles,
+    /// Read a tenant's roles.
+    ViewRoles,
+    /// Change a tenant's roles.
+    UpdateRoles,
+    /// Remove a tenant's roles.
+    DeleteRoles,
+    /// Add groups to a tenant.
+    CreateGroup,
+    /// Read a tenant's groups.
+    ViewGroupList,
+    /// Change a tenant's groups.
+    UpdateGroup,
+    /// Remove a tenant's groups.
+    DeleteGroup,
+    /// Add a member to a group.
+    CreateUserGroup,
+    /// Add many members to a group at once.
+    CreateMultipleUserGroup,
+    /// Read who is in a group.
+    ViewUserGroupList,
+    /// Make a group's member its owner, or not.
+    UpdateMemberInUserGroup,
+    /// Take a member out of a group.
+    RemoveMemberFromUserGroup,
+    /// Leave a group.
+    LeaveUserGroup,
+    /// Allow or deny a member a permission beside its role.
+    CreateUserPermissions,
+    /// Read what a member may do, and why.
+    ViewUserPermissions,
+    /// Change what a member is allowed or denied beside its role.
+    UpdateUserPermissions,
+    /// Take back what a member is allowed or denied beside its role.
+    DeleteUserPermissions,
+    /// Read which groups a member is in.
+    ViewUserTenant,
+    /// Read which tenants one belongs to oneself.
+    ViewAllTenantOfSelf,
+    /// Set one's own preferences.
+    CreateUserTenantPreference,
+    /// Read one's own preferences.
+    ViewUserTenantPreference,
+    /// Change one's own preferences.
+    UpdateUserTenantPreference,
+    /// Remove one's own preferences.
+    DeleteUserTenantPreference,
+    /// Export all that is kept of a person.
+    ExportUser,
+    /// Erase a person.
+    DeleteUser,
 }
 
 struct Entry {
     permission: Permission,
     name: &'static str,
-    /// The numeric codes that the references' tokens carry for it.
+    /// What the references' tokens carry for it: numeric codes, and names that we have one permission for.
     aliases: &'static [&'static str],
     scope: Scope,
     allows: &'static str,
 }
 
-const CATALOGUE: [Entry; 30] = [
+const CATALOGUE: [Entry; 64] = [
     Entry {
         permission: Permission::UpdateLead,
         name: "UpdateLead",
@@ -294,6 +364,244 @@ const CATALOGUE: [Entry; 30] = [
         scope: Scope::Tenant,
         allows: "export everything that is kept of a tenant",
     },
+    Entry {
+        permission: Permission::CreateTenantUser,
+        name: "CreateTenantUser",
+        aliases: &["13"],
+        scope: Scope::Tenant,
+        allows: "add people to a tenant",
+    },
+    Entry {
+        permission: Permission::ViewTenantUser,
+        name: "ViewTenantUser",
+        aliases: &["12"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's members",
+    },
+    Entry {
+        permission: Permission::UpdateTenantUser,
+        name: "UpdateTenantUser",
+        aliases: &["14"],
+        scope: Scope::Tenant,
+        allows: "change, activate and deactivate a tenant's members",
+    },
+    Entry {
+        permission: Permission::DeleteTenantUser,
+        name: "DeleteTenantUser",
+        aliases: &["15"],
+        scope: Scope::Tenant,
+        allows: "remove members from a tenant",
+    },
+    Entry {
+        permission: Permission::CreateUserInvitation,
+        name: "CreateUserInvitation",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "invite people to a tenant",
+    },
+    Entry {
+        permission: Permission::ViewUserInvitation,
+        name: "ViewUserInvitation",
+        aliases: &["27", "ViewUserInvitations"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's invitations",
+    },
+    Entry {
+        permission: Permission::UpdateUserInvitation,
+        name: "UpdateUserInvitation",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "send an invitation again",
+    },
+    Entry {
+        permission: Permission::DeleteUserInvitation,
+        name: "DeleteUserInvitation",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "revoke an invitation",
+    },
+    Entry {
+        permission: Permission::CreateRoles,
+        name: "CreateRoles",
+        aliases: &["8"],
+        scope: Scope::Tenant,
+        allows: "add roles to a tenant",
+    },
+    Entry {
+        permission: Permission::ViewRoles,
+        name: "ViewRoles",
+        aliases: &["6"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's roles",
+    },
+    Entry {
+        permission: Permission::UpdateRoles,
+        name: "UpdateRoles",
+        aliases: &["9"],
+        scope: Scope::Tenant,
+        allows: "change a tenant's roles",
+    },
+    Entry {
+        permission: Permission::DeleteRoles,
+        name: "DeleteRoles",
+        aliases: &["10"],
+        scope: Scope::Tenant,
+        allows: "remove a tenant's roles",
+    },
+    Entry {
+        permission: Permission::CreateGroup,
+        name: "CreateGroup",
+        aliases: &["32"],
+        scope: Scope::Tenant,
+        allows: "add groups to a tenant",
+    },
+    Entry {
+        permission: Permission::ViewGroupList,
+        name: "ViewGroupList",
+        aliases: &["33"],
+        scope: Scope::Tenant,
+        allows: "read a tenant's groups",
+    },
+    Entry {
+        permission: Permission::UpdateGroup,
+        name: "UpdateGroup",
+        aliases: &["34"],
+        scope: Scope::Tenant,
+        allows: "change a tenant's groups",
+    },
+    Entry {
+        permission: Permission::DeleteGroup,
+        name: "DeleteGroup",
+        aliases: &["35"],
+        scope: Scope::Tenant,
+        allows: "remove a tenant's groups",
+    },
+    Entry {
+        permission: Permission::CreateUserGroup,
+        name: "CreateUserGroup",
+        aliases: &["1", "AddMemberToUserGroup", "20"],
+        scope: Scope::Tenant,
+        allows: "add a member to a group",
+    },
+    Entry {
+        permission: Permission::CreateMultipleUserGroup,
+        name: "CreateMultipleUserGroup",
+        aliases: &["31"],
+        scope: Scope::Tenant,
+        allows: "add many members to a group at once",
+    },
+    Entry {
+        permission: Permission::ViewUserGroupList,
+        name: "ViewUserGroupList",
+        aliases: &["2"],
+        scope: Scope::Tenant,
+        allows: "read who is in a group",
+    },
+    Entry {
+        permission: Permission::UpdateMemberInUserGroup,
+        name: "UpdateMemberInUserGroup",
+        aliases: &["21", "UpdateUserGroup", "3"],
+        scope: Scope::Tenant,
+        allows: "make a group's member its owner, or not",
+    },
+    Entry {
+        permission: Permission::RemoveMemberFromUserGroup,
+        name: "RemoveMemberFromUserGroup",
+        aliases: &["22", "DeleteUserGroup", "4"],
+        scope: Scope::Tenant,
+        allows: "take a member out of a group",
+    },
+    Entry {
+        permission: Permission::LeaveUserGroup,
+        name: "LeaveUserGroup",
+        aliases: &["23"],
+        scope: Scope::Tenant,
+        allows: "leave a group that one is in",
+    },
+    Entry {
+        permission: Permission::CreateUserPermissions,
+        name: "CreateUserPermissions",
+        aliases: &["CreateUserTenant"],
+        scope: Scope::Tenant,
+        allows: "allow or deny a member a permission beside its role",
+    },
+    Entry {
+        permission: Permission::ViewUserPermissions,
+        name: "ViewUserPermissions",
+        aliases: &["28"],
+        scope: Scope::Tenant,
+        allows: "read what a member may do, and why",
+    },
+    Entry {
+        permission: Permission::UpdateUserPermissions,
+        name: "UpdateUserPermissions",
+        aliases: &["UpdateUserTenant"],
+        scope: Scope::Tenant,
+        allows: "change what a member is allowed or denied beside its role",
+    },
+    Entry {
+        permission: Permission::DeleteUserPermissions,
+        name: "DeleteUserPermissions",
+        aliases: &["DeleteUserTenant"],
+        scope: Scope::Tenant,
+        allows: "take back what a member is allowed or denied beside its role",
+    },
+    Entry {
+        permission: Permission::ViewUserTenant,
+        name: "ViewUserTenant",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "read which groups a member is in",
+    },
+    Entry {
+        permission: Permission::ViewAllTenantOfSelf,
+        name: "ViewAllTenantOfSelf",
+        aliases: &[],
+        scope: Scope::Tenant,
+        allows: "read which tenants one belongs to, and is invited to, oneself",
+    },
+    Entry {
+        permission: Permission::CreateUserTenantPreference,
+        name: "CreateUserTenantPreference",
+        aliases: &["29"],
+        scope: Scope::Tenant,
+        allows: "set one's own preferences",
+    },
+    Entry {
+        permission: Permission::ViewUserTenantPreference,
+        name: "ViewUserTenantPreference",
+        aliases: &["25"],
+        scope: Scope::Tenant,
+        allows: "read one's own preferences",
+    },
+    Entry {
+        permission: Permission::UpdateUserTenantPreference,
+        name: "UpdateUserTenantPreference",
+        aliases: &["24"],
+        scope: Scope::Tenant,
+        allows: "change one's own preferences",
+    },
+    Entry {
+        permission: Permission::DeleteUserTenantPreference,
+        name: "DeleteUserTenantPreference",
+        aliases: &["30", "36", "DeleteHardUserTenantPreference"],
+        scope: Scope::Tenant,
+        allows: "remove one's own preferences",
+    },
+    Entry {
+        permission: Permission::ExportUser,
+        name: "ExportUser",
+        aliases: &[],
+        scope: Scope::Platform,
+        allows: "export all that is kept of a person, in every tenant",
+    },
+    Entry {
+        permission: Permission::DeleteUser,
+        name: "DeleteUser",
+        aliases: &[],
+        scope: Scope::Platform,
+        allows: "erase a person, in every tenant",
+    },
 ];
 
 impl Permission {
@@ -302,7 +610,7 @@ impl Permission {
         CATALOGUE.iter().map(|entry| entry.permission)
     }
 
-    /// Finds a permission by its name or by one of the references' numeric codes.
+    /// Finds a permission by its name or by what the references' tokens carry for it.
     pub fn parse(text: &str) -> Option<Self> {
         CATALOGUE
             .iter()
@@ -315,7 +623,7 @@ impl Permission {
         self.entry().name
     }
 
-    /// The numeric codes that stand for it in the references' tokens.
+    /// What stands for it in the references' tokens: numeric codes, and other names.
     pub fn aliases(self) -> &'static [&'static str] {
         self.entry().aliases
     }
@@ -338,7 +646,7 @@ impl Permission {
     }
 }
 
-/// The permissions that a caller holds.
+/// Permissions as a caller holds them, or a role grants them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions(BTreeSet<Permission>);
 
@@ -348,9 +656,57 @@ impl Permissions {
         Self(texts.into_iter().filter_map(Permission::parse).collect())
     }
 
-    /// Whether the caller holds it.
+    /// Whether it is among them.
     pub fn holds(&self, permission: Permission) -> bool {
         self.0.contains(&permission)
+    }
+
+    /// In the order of the catalogue.
+    pub fn iter(&self) -> impl Iterator<Item = Permission> {
+        self.0.iter().copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first of the others that is not among these.
+    pub fn missing_of(&self, others: &Self) -> Option<Permission> {
+        others.iter().find(|permission| !self.holds(*permission))
+    }
+}
+
+/// By their names.
+impl Serialize for Permissions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Permission::name))
+    }
+}
+
+/// A name that the catalogue does not know any more grants nothing.
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        Ok(Self::parse(names.iter().map(String::as_str)))
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| serde::de::Error::custom("must name a permission"))
     }
 }
 
@@ -402,6 +758,50 @@ mod tests {
             Permission::UpdateTenantConfig => ("UpdateTenantConfig", &["10222"], Tenant),
             Permission::DeleteTenantConfig => ("DeleteTenantConfig", &["10223"], Tenant),
             Permission::ExportTenant => ("ExportTenant", &[], Tenant),
+            Permission::CreateTenantUser => ("CreateTenantUser", &["13"], Tenant),
+            Permission::ViewTenantUser => ("ViewTenantUser", &["12"], Tenant),
+            Permission::UpdateTenantUser => ("UpdateTenantUser", &["14"], Tenant),
+            Permission::DeleteTenantUser => ("DeleteTenantUser", &["15"], Tenant),
+            Permission::CreateUserInvitation => ("CreateUserInvitation", &[], Tenant),
+            Permission::ViewUserInvitation => ("ViewUserInvitation", &["27", "ViewUserInvitations"], Tenant),
+            Permission::UpdateUserInvitation => ("UpdateUserInvitation", &[], Tenant),
+            Permission::DeleteUserInvitation => ("DeleteUserInvitation", &[], Tenant),
+            Permission::CreateRoles => ("CreateRoles", &["8"], Tenant),
+            Permission::ViewRoles => ("ViewRoles", &["6"], Tenant),
+            Permission::UpdateRoles => ("UpdateRoles", &["9"], Tenant),
+            Permission::DeleteRoles => ("DeleteRoles", &["10"], Tenant),
+            Permission::CreateGroup => ("CreateGroup", &["32"], Tenant),
+            Permission::ViewGroupList => ("ViewGroupList", &["33"], Tenant),
+            Permission::UpdateGroup => ("UpdateGroup", &["34"], Tenant),
+            Permission::DeleteGroup => ("DeleteGroup", &["35"], Tenant),
+            Permission::CreateUserGroup => ("CreateUserGroup", &["1", "AddMemberToUserGroup", "20"], Tenant),
+            Permission::CreateMultipleUserGroup => ("CreateMultipleUserGroup", &["31"], Tenant),
+            Permission::ViewUserGroupList => ("ViewUserGroupList", &["2"], Tenant),
+            Permission::UpdateMemberInUserGroup => {
+                ("UpdateMemberInUserGroup", &["21", "UpdateUserGroup", "3"], Tenant)
+            }
+            Permission::RemoveMemberFromUserGroup => (
+                "RemoveMemberFromUserGroup",
+                &["22", "DeleteUserGroup", "4"],
+                Tenant,
+            ),
+            Permission::LeaveUserGroup => ("LeaveUserGroup", &["23"], Tenant),
+            Permission::CreateUserPermissions => ("CreateUserPermissions", &["CreateUserTenant"], Tenant),
+            Permission::ViewUserPermissions => ("ViewUserPermissions", &["28"], Tenant),
+            Permission::UpdateUserPermissions => ("UpdateUserPermissions", &["UpdateUserTenant"], Tenant),
+            Permission::DeleteUserPermissions => ("DeleteUserPermissions", &["DeleteUserTenant"], Tenant),
+            Permission::ViewUserTenant => ("ViewUserTenant", &[], Tenant),
+            Permission::ViewAllTenantOfSelf => ("ViewAllTenantOfSelf", &[], Tenant),
+            Permission::CreateUserTenantPreference => ("CreateUserTenantPreference", &["29"], Tenant),
+            Permission::ViewUserTenantPreference => ("ViewUserTenantPreference", &["25"], Tenant),
+            Permission::UpdateUserTenantPreference => ("UpdateUserTenantPreference", &["24"], Tenant),
+            Permission::DeleteUserTenantPreference => (
+                "DeleteUserTenantPreference",
+                &["30", "36", "DeleteHardUserTenantPreference"],
+                Tenant,
+            ),
+            Permission::ExportUser => ("ExportUser", &[], Platform),
+            Permission::DeleteUser => ("DeleteUser", &[], Platform),
         }
     }
 
@@ -422,7 +822,7 @@ mod tests {
         let distinct: BTreeSet<Permission> = Permission::all().collect();
 
         // The last one declared has the greatest discriminant, so none is missing before it.
-        assert_eq!(Permission::ExportTenant as usize + 1, COUNT);
+        assert_eq!(Permission::DeleteUser as usize + 1, COUNT);
         assert_eq!(distinct.len(), COUNT);
     }
 

@@ -21,6 +21,12 @@ enum Data {
     Invoice,
     Job,
     Erased,
+    Member,
+    Invitation,
+    Role,
+    Group,
+    GroupMembers,
+    User,
 }
 
 /// Every type of event that we publish, with what its `data` holds: a new type is a new row.
@@ -28,6 +34,17 @@ const PUBLISHED: &[(&str, Data)] = &[
     ("contact.created.v1", Data::Contact),
     ("contact.deleted.v1", Data::Contact),
     ("contact.updated.v1", Data::Contact),
+    ("group.created.v1", Data::Group),
+    ("group.deleted.v1", Data::Group),
+    ("group.member_removed.v1", Data::GroupMembers),
+    ("group.member_updated.v1", Data::GroupMembers),
+    ("group.members_added.v1", Data::GroupMembers),
+    ("group.updated.v1", Data::Group),
+    ("invitation.accepted.v1", Data::Invitation),
+    ("invitation.created.v1", Data::Invitation),
+    ("invitation.declined.v1", Data::Invitation),
+    ("invitation.revoked.v1", Data::Invitation),
+    ("invitation.sent_again.v1", Data::Invitation),
     ("invoice.cancelled.v1", Data::Invoice),
     ("invoice.issued.v1", Data::Invoice),
     ("invoice.overdue.v1", Data::Invoice),
@@ -36,9 +53,19 @@ const PUBLISHED: &[(&str, Data)] = &[
     ("lead.erased.v1", Data::Lead),
     ("lead.updated.v1", Data::Lead),
     ("lead.verified.v1", Data::Lead),
+    ("member.activated.v1", Data::Member),
+    ("member.created.v1", Data::Member),
+    ("member.deactivated.v1", Data::Member),
+    ("member.joined.v1", Data::Member),
+    ("member.permissions_changed.v1", Data::Member),
+    ("member.removed.v1", Data::Member),
+    ("member.updated.v1", Data::Member),
     ("plan.archived.v1", Data::Plan),
     ("plan.created.v1", Data::Plan),
     ("plan.updated.v1", Data::Plan),
+    ("role.created.v1", Data::Role),
+    ("role.deleted.v1", Data::Role),
+    ("role.updated.v1", Data::Role),
     ("subscription.cancelled.v1", Data::Subscription),
     ("subscription.changed.v1", Data::Subscription),
     ("subscription.created.v1", Data::Subscription),
@@ -59,6 +86,8 @@ const PUBLISHED: &[(&str, Data)] = &[
     ("tenant.tier_change_requested.v1", Data::Job),
     ("tenant.tier_changed.v1", Data::Tenant),
     ("tenant.updated.v1", Data::Tenant),
+    ("user.erased.v1", Data::User),
+    ("user.updated.v1", Data::User),
 ];
 
 /// The schema of each event's `detail`, by its type; those that an application plane answers with among them.
@@ -295,6 +324,12 @@ mod tests {
             ("invoice.issued.v1", "invoice"),
             ("tenant.tier_change_requested.v1", "callback"),
             ("tenant.erased.v1", "tenant"),
+            ("member.joined.v1", "member"),
+            ("invitation.accepted.v1", "invitation"),
+            ("role.created.v1", "role"),
+            ("group.created.v1", "group"),
+            ("group.members_added.v1", "members"),
+            ("user.erased.v1", "user"),
         ] {
             let data = &schema(kind)["properties"]["data"];
 

@@ -29,6 +29,19 @@ impl Tally {
     /// How long that took them from their creation, together, in milliseconds.
     pub const TIME_TO_ACTIVE_MS: &str = "time_to_active_ms";
 
+    /// Memberships that there are, in whatever status.
+    pub const MEMBERS: &str = "members";
+    /// Roles that tenants made and still have.
+    pub const ROLES: &str = "roles";
+    /// Invitations that were sent, again or for the first time, ever.
+    pub const INVITATIONS_SENT: &str = "invitations_sent";
+    /// Invitations that were accepted, ever.
+    pub const INVITATIONS_ACCEPTED: &str = "invitations_accepted";
+    /// Invitations that were declined, ever.
+    pub const INVITATIONS_DECLINED: &str = "invitations_declined";
+    /// Invitations that were taken back, ever.
+    pub const INVITATIONS_REVOKED: &str = "invitations_revoked";
+
     /// Tenants that are in this status.
     pub fn tenants(status: TenantStatus) -> String {
         format!("tenants_{}", status.name())

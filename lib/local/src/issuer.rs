@@ -8,7 +8,7 @@ use p256::pkcs8::EncodePrivateKey as _;
 use serde_json::{Value, json};
 use tenantry_api::{KeyFetch, KeySource};
 use tenantry_app::Issuer;
-use tenantry_domain::Timestamp;
+use tenantry_domain::{Id, Membership, Tenant, Timestamp, User};
 
 use crate::Error;
 
@@ -37,9 +37,9 @@ pub enum Subject {
     /// A member of a tenant.
     Member {
         /// The tenant.
-        tenant_id: String,
-        /// The user; here also the membership.
-        user_id: String,
+        tenant_id: Id<Tenant>,
+        /// The person.
+        user_id: Id<User>,
         /// Permission names.
         permissions: Vec<String>,
     },
@@ -88,7 +88,8 @@ impl LocalIssuer {
                 user_id,
                 permissions,
             } => {
-                json!({ "sub": user_id, "tenantId": tenant_id, "userTenantId": user_id, "permissions": permissions })
+                let membership_id = Membership::id_of(*tenant_id, *user_id);
+                json!({ "sub": user_id, "tenantId": tenant_id, "userTenantId": membership_id, "permissions": permissions })
             }
         };
         self.sign(claims, now.as_seconds(), now.plus_ms(LIFE_MS).as_seconds())

@@ -1,5 +1,5 @@
-//! What only the local product serves: the mailbox, tokens for trying things, the bus, the schedules' tasks, and a page for
-//! the mail's link.
+//! What only the local product serves: the mailbox, tokens for trying things, the bus, the schedules' tasks, and the pages
+//! that mails link to.
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
-use tenantry_domain::{Clock, Id, Permission, Scope, Tenant, User};
+use tenantry_domain::{Actor, Clock, Id, Membership, Permission, Tenant, TenantScope, User};
 use tenantry_provisioning::{Provisioning, Task};
+use tenantry_store::Store;
 
 use crate::bus::{ForeignEvent, LocalBus};
 use crate::issuer::{LocalIssuer, Subject};
@@ -27,6 +28,8 @@ pub struct Desk {
     pub bus: Arc<LocalBus>,
     /// Does what a schedule asks for.
     pub provisioning: Provisioning,
+    /// Where members are looked up.
+    pub store: Store,
     /// The issuer of local tokens.
     pub issuer: Arc<LocalIssuer>,
     /// The time.
@@ -44,6 +47,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/local/events", get(find_events).post(publish_event))
         .route("/local/tasks", post(carry_out_task))
         .route("/local/verify", get(find_verify_page))
+        .route("/local/invitation", get(find_invitation_page))
         .with_state(desk)
 }
 
@@ -97,7 +101,7 @@ async fn find_token(State(desk): State<Desk>, Query(query): Query<TokenQuery>) -
     if query.r#as == "scraper" {
         return Json(json!({ "token": SCRAPE_TOKEN })).into_response();
     }
-    match subject(query) {
+    match subject(&desk.store, query).await {
         Ok(subject) => match desk.issuer.token(&subject, now) {
             Ok(token) => Json(json!({ "token": token })).into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -110,41 +114,28 @@ async fn find_token(State(desk): State<Desk>, Query(query): Query<TokenQuery>) -
     }
 }
 
-fn subject(query: TokenQuery) -> Result<Subject, &'static str> {
-    let named = |all: Vec<String>| match &query.permissions {
-        None => all,
-        Some(names) => names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    };
-    let names = |filter: fn(&Permission) -> bool| {
-        Permission::all()
-            .filter(filter)
-            .map(|p| p.name().to_owned())
-            .collect()
-    };
+/// An operator with all permissions, or a member with those that it holds; or either with those that were asked for.
+async fn subject(store: &Store, query: TokenQuery) -> Result<Subject, &'static str> {
+    let wanted: Option<Vec<String>> = query.permissions.as_ref().map(|names| {
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    });
     match query.r#as.as_str() {
         "operator" => Ok(Subject::Operator {
-            permissions: named(names(|_| true)),
+            permissions: wanted.unwrap_or_else(|| names(Permission::all())),
         }),
         "member" => {
-            let tenant_id = query
-                .tenant_id
-                .as_deref()
-                .ok_or("tenantId: is required for a member")?;
-            let user_id = query
-                .user_id
-                .as_deref()
-                .ok_or("userId: is required for a member")?;
-            Id::<Tenant>::parse(tenant_id).map_err(|_| "tenantId: must be a UUID")?;
-            Id::<User>::parse(user_id).map_err(|_| "userId: must be a UUID")?;
-            let permissions = named(names(|permission| permission.scope() == Scope::Tenant));
+            let tenant_id = query.tenant_id.ok_or("tenantId: is required for a member")?;
+            let user_id = query.user_id.ok_or("userId: is required for a member")?;
+            let tenant_id = Id::parse(&tenant_id).map_err(|_| "tenantId: must be a UUID")?;
+            let user_id = Id::parse(&user_id).map_err(|_| "userId: must be a UUID")?;
+            let permissions = match wanted {
+                Some(wanted) => wanted,
+                None => held_by(store, tenant_id, user_id).await?,
+            };
             Ok(Subject::Member {
-                tenant_id: tenant_id.to_owned(),
-                user_id: user_id.to_owned(),
+                tenant_id,
+                user_id,
                 permissions,
             })
         }
@@ -152,13 +143,44 @@ fn subject(query: TokenQuery) -> Result<Subject, &'static str> {
     }
 }
 
+/// What the member may do, as an identity provider would put it into its token.
+async fn held_by(
+    store: &Store,
+    tenant_id: Id<Tenant>,
+    user_id: Id<User>,
+) -> Result<Vec<String>, &'static str> {
+    let scope = TenantScope::of_system(tenant_id, Actor::System);
+    let found = store
+        .for_request()
+        .find_access(&scope, Membership::id_of(tenant_id, user_id))
+        .await;
+    match found {
+        Ok(Some((membership, roles))) if membership.is_active() => {
+            Ok(names(membership.permissions(&roles).iter()))
+        }
+        Ok(_) => Err("userId: is no active member of the tenant"),
+        Err(_) => Err("the table does not answer"),
+    }
+}
+
+fn names(permissions: impl Iterator<Item = Permission>) -> Vec<String> {
+    permissions
+        .map(|permission| permission.name().to_owned())
+        .collect()
+}
+
 /// Stands for the front end that the verification mail links to.
 async fn find_verify_page() -> Response {
+    page(include_str!("verify.html"))
+}
+
+/// Stands for the front end that an invitation's mail links to.
+async fn find_invitation_page() -> Response {
+    page(include_str!("invitation.html"))
+}
+
+fn page(text: &'static str) -> Response {
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
-    (
-        [(CONTENT_SECURITY_POLICY, policy)],
-        Html(include_str!("verify.html")),
-    )
-        .into_response()
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(text)).into_response()
 }

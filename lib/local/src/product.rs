@@ -63,6 +63,8 @@ pub fn groups() -> Vec<Routes> {
         tenantry_leads::routes(),
         tenantry_tenants::routes(),
         tenantry_accounts::routes(),
+        tenantry_users::routes(),
+        tenantry_access::routes(),
         tenantry_callbacks::routes(),
     ]
 }
@@ -109,11 +111,13 @@ impl Product {
         );
         let answers = Mutex::new(listen_for_answers(&bus, &app)?);
         let provisioning = Provisioning::new(Arc::clone(&app));
+        let store = app.store.clone();
         let relay = Relay::new(app, Arc::clone(&bus) as _, Arc::clone(&mailbox) as _).map_err(Error::new)?;
         let desk = Desk {
             mailbox: Arc::clone(&mailbox),
             bus: Arc::clone(&bus),
             provisioning: provisioning.clone(),
+            store,
             issuer: Arc::clone(&issuer),
             clock,
         };

@@ -144,6 +144,7 @@ fn default(name: &str, url: &str) -> Option<String> {
         "API_URL" => Some(url.to_owned()),
         "METRICS_TOKEN_SHA256" => Some(sha256_hex(SCRAPE_TOKEN)),
         "FRONTEND_URL" => Some(format!("{url}/local/verify")),
+        "INVITATION_URL" => Some(format!("{url}/local/invitation")),
         _ => None,
     }
 }

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use tenantry_domain::{Id, Lead, Tenant, TenantStatus};
 
 use crate::entity::{number_of, text_of};
 use crate::key::{self, COUNT_SHARDS, LAST};
+use crate::transaction::Refusal;
 use crate::{Error, Order, Store, Transaction};
 
 /// The two states that leads are counted and listed by.
@@ -34,8 +36,27 @@ impl LeadState {
 }
 
 impl Transaction {
+    /// A tenant comes into another status.
+    pub(crate) fn move_tenant(&mut self, id: Id<Tenant>, from: TenantStatus, to: TenantStatus) -> &mut Self {
+        self.count_tenants_in(id, &[(from, -1), (to, 1)])
+    }
+
     pub(crate) fn count_tenant(&mut self, id: Id<Tenant>, status: TenantStatus, delta: i64) -> &mut Self {
-        self.count(&key::count_of_tenants(status, id.shard(COUNT_SHARDS)), delta)
+        self.count_tenants_in(id, &[(status, delta)])
+    }
+
+    fn count_tenants_in(&mut self, id: Id<Tenant>, deltas: &[(TenantStatus, i64)]) -> &mut Self {
+        let key = key::count_of_tenants(id.shard(COUNT_SHARDS));
+        let mut update = Update::builder().set_key(Some(key.to_item()));
+        let mut terms = Vec::new();
+        for (position, (status, delta)) in deltas.iter().enumerate() {
+            terms.push(format!("#s{position} :s{position}"));
+            update = update
+                .expression_attribute_names(format!("#s{position}"), status.name())
+                .expression_attribute_values(format!(":s{position}"), AttributeValue::N(delta.to_string()));
+        }
+        let update = update.update_expression(format!("ADD {}", terms.join(", ")));
+        self.update(update, Refusal::Never)
     }
 
     pub(crate) fn count_lead(&mut self, id: Id<Lead>, state: LeadState, delta: i64) -> &mut Self {
@@ -46,11 +67,17 @@ impl Transaction {
 impl Store {
     /// How many tenants there are in each status: one call, however many there are.
     pub async fn count_tenants(&self) -> Result<BTreeMap<TenantStatus, u64>, Error> {
-        let counts = self
-            .read_counts(&key::count_of_tenants(TenantStatus::Active, 0).pk)
+        let all = (" ".to_owned(), LAST.to_owned());
+        let partition = key::count_of_tenants(0).pk;
+        let items = self
+            .query(None, &partition, &all, None, Order::Ascending, None, true)
             .await?;
+        let sum = |status: TenantStatus| -> i64 {
+            let counts = items.iter().filter_map(|item| number_of(item, status.name()));
+            counts.sum()
+        };
         Ok(TenantStatus::ALL
-            .map(|status| (status, sum(&counts, status.name())))
+            .map(|status| (status, u64::try_from(sum(status)).unwrap_or_default()))
             .into())
     }
 

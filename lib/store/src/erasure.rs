@@ -3,11 +3,12 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use serde::{Deserialize, Serialize};
 use tenantry_domain::{
-    Actor, Conflict, Error as DomainError, Id, Kind, Lead, Tenant, TenantKey, TenantScope, Timestamp,
+    Actor, Conflict, Error as DomainError, Id, Kind, Lead, Membership, Tally, Tenant, TenantKey, TenantScope,
+    Timestamp,
 };
 
 use crate::entity::{Entity, Versioned, text_of};
-use crate::key::{self, Key, Keys, LAST, TENANT_PREFIX};
+use crate::key::{self, COUNT_SHARDS, Key, Keys, LAST, TENANT_PREFIX};
 use crate::table::GSI2;
 use crate::{Error, Order, Store, Trail, Transaction};
 
@@ -105,6 +106,13 @@ impl Transaction {
             id: erasure.tenant_id.to_string(),
         };
         self.replace(erasure, conflict.into());
+        if erasure.finished_at.is_some() {
+            // Its members left without a word: no event was sent for each of them.
+            let members = erasure.erased.get(Membership::TYPE).copied().unwrap_or_default();
+            let members = i64::try_from(members).unwrap_or(i64::MAX);
+            let tally = Tally::from_iter([(Tally::MEMBERS.to_owned(), -members)]);
+            self.book(erasure.tenant_id.shard(COUNT_SHARDS), &tally);
+        }
         for item in remains {
             self.delete_any(&item.key);
         }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use tenantry_domain::{
-    AuditEntry, ConfigName, Contact, Email, Event, Id, Invoice, InvoiceStatus, Job, Lead, Plan, Subscription,
-    Tenant, TenantConfig, TenantKey, TenantStatus, Text, Timestamp,
+    AuditEntry, ConfigName, Contact, Email, Event, Group, Id, Invitation, Invoice, InvoiceStatus, Job, Lead,
+    Membership, Plan, Preference, Role, RoleName, Subscription, Tenant, TenantConfig, TenantKey,
+    TenantStatus, Text, Timestamp, User, Username,
 };
 
 use crate::{LeadState, Rate};
@@ -34,6 +35,10 @@ pub(crate) const PLAN_PREFIX: &str = "PLAN#";
 pub(crate) const SUBSCRIPTION_PREFIX: &str = "SUBSCRIPTION#";
 /// Begins the sort key of a tenant's invoices.
 pub(crate) const INVOICE_PREFIX: &str = "INVOICE#";
+/// Begins the sort key of a tenant's invitations.
+pub(crate) const INVITATION_PREFIX: &str = "INVITATION#";
+/// Begins the sort key of a tenant's groups.
+pub(crate) const GROUP_PREFIX: &str = "GROUP#";
 /// Behind every id in text order.
 pub(crate) const LAST: &str = "~";
 
@@ -63,6 +68,12 @@ pub enum Unique<'a> {
     TenantKey(&'a TenantKey),
     /// The proved address of a lead.
     LeadEmail(&'a Email),
+    /// What a person signs in with.
+    Username(&'a Username),
+    /// The address of a person.
+    UserEmail(&'a Email),
+    /// The name of a tenant's group, in any letter case; it stands in the tenant's partition and goes with it.
+    GroupName(Id<Tenant>, &'a RoleName),
     /// The key of a tenant's setting; it stands in the tenant's partition and goes with it.
     TenantConfig(Id<Tenant>, &'a ConfigName),
 }
@@ -226,10 +237,98 @@ pub(crate) fn billing_due_of(shard: u8) -> String {
     format!("BILLING#DUE#{shard}")
 }
 
+pub(crate) fn user(id: Id<User>) -> Key {
+    Key::new(format!("USER#{id}"), "USER")
+}
+
+pub(crate) fn membership(tenant: Id<Tenant>, id: Id<Membership>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("MEMBER#{id}"))
+}
+
+/// The members of a tenant by when they came: their ids say nothing of that.
+pub(crate) fn members_of(tenant: Id<Tenant>) -> String {
+    format!("MEMBERS#{tenant}")
+}
+
+/// All roles that a tenant made.
+pub(crate) fn roles(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "ROLES")
+}
+
+/// How many members have a role that the tenant made.
+pub(crate) fn role_count(tenant: Id<Tenant>, role: Id<Role>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("ROLE_COUNT#{role}"))
+}
+
+/// How many owners of a tenant can act.
+pub(crate) fn owners(tenant: Id<Tenant>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "COUNT#OWNERS")
+}
+
+pub(crate) fn group(tenant: Id<Tenant>, id: Id<Group>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{GROUP_PREFIX}{id}"))
+}
+
+pub(crate) fn group_member(tenant: Id<Tenant>, group: Id<Group>, member: Id<Membership>) -> Key {
+    Key::new(
+        format!("TENANT#{tenant}"),
+        format!("{}{member}", group_member_prefix(group)),
+    )
+}
+
+pub(crate) fn group_member_prefix(group: Id<Group>) -> String {
+    format!("GROUP_MEMBER#{group}#")
+}
+
+/// The members of a group by when they were added.
+pub(crate) fn members_of_group(group: Id<Group>) -> String {
+    format!("GROUP_MEMBERS#{group}")
+}
+
+pub(crate) fn invitation(tenant: Id<Tenant>, id: Id<Invitation>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("{INVITATION_PREFIX}{id}"))
+}
+
+/// Whether an address is invited to a tenant and has not answered. Addresses are personal data: the key holds a hash.
+pub(crate) fn invited(tenant: Id<Tenant>, email: &Email) -> Key {
+    Key::new(
+        format!("TENANT#{tenant}"),
+        format!("INVITED#{}", hash(&[email.as_str()])),
+    )
+}
+
+/// The invitations of an address, in all tenants.
+pub(crate) fn invitations_to(email: &Email) -> String {
+    format!("INVITATIONS#{}", hash(&[email.as_str()]))
+}
+
+pub(crate) fn preference(tenant: Id<Tenant>, member: Id<Membership>, id: Id<Preference>) -> Key {
+    Key::new(
+        format!("TENANT#{tenant}"),
+        format!("{}{id}", preference_prefix(member)),
+    )
+}
+
+pub(crate) fn preference_prefix(member: Id<Membership>) -> String {
+    format!("PREFERENCE#{member}#")
+}
+
+pub(crate) fn preference_count(tenant: Id<Tenant>, member: Id<Membership>) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("COUNT#PREFERENCES#{member}"))
+}
+
 pub(crate) fn unique(unique: &Unique<'_>) -> Key {
     let (kind, value) = match unique {
         Unique::TenantKey(key) => ("TENANT_KEY", key.as_str()),
         Unique::LeadEmail(email) => ("LEAD_EMAIL", email.as_str()),
+        Unique::Username(username) => ("USERNAME", username.as_str()),
+        Unique::UserEmail(email) => ("USER_EMAIL", email.as_str()),
+        Unique::GroupName(tenant, name) => {
+            return Key::new(
+                format!("TENANT#{tenant}"),
+                format!("GROUP_NAME#{}", escape(&name.as_str().to_lowercase())),
+            );
+        }
         Unique::TenantConfig(tenant, key) => {
             return Key::new(
                 format!("TENANT#{tenant}"),
@@ -291,8 +390,9 @@ pub(crate) fn rate(rate: &Rate<'_>, window: i64) -> Key {
     Key::new(format!("RATE#{kind}#{}#{window}", hash(&[&value])), "RATE")
 }
 
-pub(crate) fn count_of_tenants(status: TenantStatus, shard: u8) -> Key {
-    Key::new("COUNT#TENANTS".to_owned(), format!("{}#{shard}", status.name()))
+/// How many tenants there are in each status: an item has all of them, so that a change of status is one update.
+pub(crate) fn count_of_tenants(shard: u8) -> Key {
+    Key::new("COUNT#TENANTS".to_owned(), shard.to_string())
 }
 
 pub(crate) fn count_of_leads(state: LeadState, shard: u8) -> Key {

@@ -102,6 +102,34 @@ impl Store {
         Ok(Page { items, next_cursor })
     }
 
+    /// A page of a list that is known as a whole, because it is short; each item comes with the text that it is sorted by.
+    pub fn page_of<T>(&self, mut items: Vec<(String, T)>, request: &PageRequest) -> Result<Page<T>, Error> {
+        let cursor_key = &self.shared.settings.cursor_key;
+        let position = match &request.cursor {
+            Some(cursor) => Some(cursor_key.open(&request.binding, cursor)?),
+            None => None,
+        };
+        match request.order {
+            Order::Ascending => items.sort_by(|a, b| a.0.cmp(&b.0)),
+            Order::Descending => items.sort_by(|a, b| b.0.cmp(&a.0)),
+        }
+        items.retain(|(key, _)| match (&position, request.order) {
+            (None, _) => true,
+            (Some(position), Order::Ascending) => key > position,
+            (Some(position), Order::Descending) => key < position,
+        });
+        let is_more = items.len() > usize::from(request.limit);
+        items.truncate(usize::from(request.limit));
+        let next_cursor = match items.last() {
+            Some((key, _)) if is_more => Some(cursor_key.seal(&request.binding, key)),
+            _ => None,
+        };
+        Ok(Page {
+            items: items.into_iter().map(|(_, item)| item).collect(),
+            next_cursor,
+        })
+    }
+
     /// Reads a range of a partition, at most `limit` items behind `position`, or all of it.
     #[expect(clippy::too_many_arguments, reason = "private; each is a member of one Query")]
     pub(crate) async fn query(

@@ -94,10 +94,12 @@ impl Transaction {
         self.reserve(&Unique::TenantKey(&tenant.key), &tenant.id.to_string(), taken)
             .create(tenant, modified(tenant.id))
             .add_first_contact(contact)
+            .begin_roles(tenant.id, tenant.created_at)
             .count_tenant(tenant.id, tenant.status, 1)
     }
 
-    /// Puts the next version of a tenant over the one it was made from; `conflict` says what it means when that is gone.
+    /// Puts the next version of a tenant over the one it was made from, if who acts may; `conflict` says what it means when
+    /// that is gone.
     pub fn replace_tenant(
         &mut self,
         scope: &TenantScope,
@@ -106,17 +108,23 @@ impl Transaction {
         conflict: DomainError,
     ) -> &mut Self {
         debug_assert_eq!(scope.tenant_id(), after.id, "another tenant");
-        self.replace(after, conflict);
+        self.acting(scope).replace(after, conflict);
         if before.status != after.status {
-            self.count_tenant(after.id, before.status, -1)
-                .count_tenant(after.id, after.status, 1);
+            self.move_tenant(after.id, before.status, after.status);
         }
         self
     }
 
-    /// Goes on only while the tenant exists, is within the scope, and may be written to by who acts: first of all steps, so
-    /// that it speaks first. A transaction that changes the tenant itself states its own condition instead.
+    /// Goes on only while who acts is an active member of the tenant, if it acts as one, and while the tenant exists, is
+    /// within the scope, and may be written to by who acts: first of all steps, so that it speaks first. A transaction that
+    /// changes the tenant itself states its own condition instead.
     pub fn in_tenant(&mut self, scope: &TenantScope) -> &mut Self {
+        self.acting(scope).in_tenant_as_self(scope)
+    }
+
+    /// The same without a look at the acting member, for a transaction that changes that very member, from a version that
+    /// was active.
+    pub fn in_tenant_as_self(&mut self, scope: &TenantScope) -> &mut Self {
         let mut condition = "attribute_exists(pk)".to_owned();
         let mut check = ConditionCheck::builder()
             .set_key(Some(key::tenant(scope.tenant_id()).to_item()))

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use tenantry_domain::{Actor, AuditEntry, Error as DomainError, Id, Lead, TenantScope, Timestamp};
+use tenantry_domain::{Actor, AuditEntry, Error as DomainError, Id, Lead, TenantScope, Timestamp, User};
 use tokio::time::sleep;
 
 use crate::audit::AuditLine;
@@ -227,8 +227,17 @@ impl Transaction {
 
     /// Writes a line about a lead.
     pub fn audit_lead(&mut self, lead: Id<Lead>, entry: &AuditEntry) -> &mut Self {
+        self.audit_alone(lead.to_string(), entry)
+    }
+
+    /// Writes a line about a person, in whatever tenants it is.
+    pub fn audit_user(&mut self, user: Id<User>, entry: &AuditEntry) -> &mut Self {
+        self.audit_alone(user.to_string(), entry)
+    }
+
+    fn audit_alone(&mut self, subject: String, entry: &AuditEntry) -> &mut Self {
         self.add(&AuditLine {
-            subject: lead.to_string(),
+            subject,
             entry: entry.clone(),
             sequence: None,
             seal: None,
@@ -319,7 +328,7 @@ impl Transaction {
         self.push_put(put, refusal)
     }
 
-    fn push_put(
+    pub(crate) fn push_put(
         &mut self,
         put: aws_sdk_dynamodb::types::builders::PutBuilder,
         refusal: Refusal,
@@ -366,7 +375,7 @@ impl Transaction {
         )
     }
 
-    fn delete(
+    pub(crate) fn delete(
         &mut self,
         delete: aws_sdk_dynamodb::types::builders::DeleteBuilder,
         refusal: Refusal,

@@ -6,7 +6,10 @@ use serde_json::Value;
 use tenantry_app::{
     Config, Context, Erased, TraceContext, Watched, continue_erasures, fail_overdue_jobs, sha256_hex,
 };
-use tenantry_domain::{Clock as _, Id, Permission, Scope, Tenant, User};
+use tenantry_domain::{
+    Clock as _, Email, Id, Membership, MembershipStatus, Permission, PersonName, Profile, Scope, SystemRole,
+    Tenant, User, Username,
+};
 use tenantry_local::{ForeignEvent, Ingredients, Product, ReceivedMail, Subject};
 
 use crate::{Call, SeededEntropy, TestClock};
@@ -45,6 +48,7 @@ impl TestApp {
             "API_URL" => Some("https://api.example.com".to_owned()),
             "METRICS_TOKEN_SHA256" => Some(sha256_hex(Self::SCRAPE_TOKEN)),
             "FRONTEND_URL" => Some("https://app.example.com/verify".to_owned()),
+            "INVITATION_URL" => Some("https://app.example.com/invitation".to_owned()),
             _ => None,
         })
         .expect("the settings are valid");
@@ -115,18 +119,58 @@ impl TestApp {
         )
     }
 
-    /// The token of a member of the tenant with these permissions.
+    /// The token of a member of the tenant with these permissions, whatever its role grants. The member is active; the stream
+    /// does not hear of it.
     pub fn member_with(&self, tenant_id: &str, permissions: impl IntoIterator<Item = Permission>) -> String {
+        let tenant_id = Id::parse(tenant_id).expect("tests name tenants by their ids");
+        let user_id = User::new_id(self.clock.now(), &*self.entropy);
+        self.put_member(tenant_id, user_id);
+        self.token_of(&tenant_id.to_string(), &user_id.to_string(), permissions)
+    }
+
+    /// A token of this person in this tenant with these permissions, whether it is a member or not.
+    pub fn token_of(
+        &self,
+        tenant_id: &str,
+        user_id: &str,
+        permissions: impl IntoIterator<Item = Permission>,
+    ) -> String {
         let permissions = permissions
             .into_iter()
             .map(|permission| permission.name().to_owned())
             .collect();
-        let user_id = Id::<User>::new(self.clock.now(), &*self.entropy).to_string();
         self.token(&Subject::Member {
-            tenant_id: tenant_id.to_owned(),
-            user_id,
+            tenant_id: Id::parse(tenant_id).expect("tests name tenants by their ids"),
+            user_id: Id::parse(user_id).expect("tests name persons by their ids"),
             permissions,
         })
+    }
+
+    /// Writes an active member past all rules: who tests something else needs somebody who may do it.
+    fn put_member(&self, tenant_id: Id<Tenant>, user_id: Id<User>) {
+        let now = self.clock.now();
+        let email = Email::parse(&format!("{user_id}@members.example")).expect("it is an address");
+        let profile = Profile {
+            first_name: PersonName::abridge("Margaret", "member"),
+            middle_name: None,
+            last_name: None,
+            phone: None,
+            photo_url: None,
+        };
+        let user = User::new(user_id, Username::of_email(&email), email, profile, now);
+        let role_id = SystemRole::Member.id(tenant_id);
+        let member = Membership::new(tenant_id, &user, role_id, MembershipStatus::Active, now);
+        let mut item: serde_dynamo::Item = serde_dynamo::to_item(&member).expect("it is stored so");
+        let places = [
+            ("pk", format!("TENANT#{tenant_id}")),
+            ("sk", format!("MEMBER#{}", member.id)),
+            ("type", "membership".to_owned()),
+        ];
+        for (name, value) in places {
+            item.insert(name.to_owned(), serde_dynamo::AttributeValue::S(value));
+        }
+        let item = serde_json::to_value(item).expect("items are JSON");
+        self.product.table.import(vec![item]).expect("the table takes it");
     }
 
     /// The id of a tenant that does not exist.

@@ -119,6 +119,8 @@ fn api(options: &Options, client: &Client) -> Result<Router, Error> {
         tenantry_leads::routes(),
         tenantry_tenants::routes(),
         tenantry_accounts::routes(),
+        tenantry_users::routes(),
+        tenantry_access::routes(),
         tenantry_callbacks::routes(),
     ];
     Ok(router(groups, &edge).layer(from_fn(name_client)))

@@ -1,0 +1,6 @@
+//! Runs the group on Lambda.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), tenantry_aws::Error> {
+    tenantry_aws::serve(tenantry_access::routes()).await
+}
