@@ -16,21 +16,10 @@ const MOST_CHARACTERS: usize = 4096;
 
 /// The value: any object, as large as a setting may be, or nothing. `None` says that it was there and wrong.
 pub(crate) fn value_of(members: &mut Members<'_>) -> Option<Patch<Map<String, Value>>> {
-    let rule = match members.raw("configValue") {
-        None => return Some(Patch::Keep),
-        Some(Value::Object(value)) => {
-            let bytes = Value::Object(value.clone()).to_string().len();
-            if bytes <= TenantConfig::MOST_BYTES {
-                return Some(Patch::Set(value));
-            }
-            too_large()
-        }
-        Some(Value::Null) => Rule::new("required", "must not be null"),
-        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            Rule::new("invalid_type", "must be an object")
-        }
-    };
-    members.note("configValue", rule)
+    match members.patched_sized_object("configValue", TenantConfig::MOST_BYTES)? {
+        Patch::Clear => members.note("configValue", Rule::new("required", "must not be null")),
+        value @ (Patch::Keep | Patch::Set(_)) => Some(value),
+    }
 }
 
 /// The secrets: an object of texts, and of nulls where there is something to remove. Null removes them all.

@@ -319,14 +319,15 @@ mod tests {
     async fn what_does_not_exist_for_the_caller_is_not_found() {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
+        let member = app.member(&own);
         let before = app.items().await;
 
-        create(&app, &app.member(&own), &grace(&foreign))
+        create(&app, &member, &grace(&foreign))
             .await
             .expect_problem(404, "not_found");
         let mut hopeless = grace(&foreign);
         hopeless["email"] = json!("nowhere");
-        create(&app, &app.member(&own), &hopeless)
+        create(&app, &member, &hopeless)
             .await
             .expect_problem(404, "not_found");
         for is_primary in [false, true] {

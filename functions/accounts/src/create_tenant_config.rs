@@ -1,4 +1,5 @@
 use serde_json::{Map, Value};
+use tenantry_api::view::ConfigView;
 use tenantry_api::{AccountBody, Created, FromMembers, Members, Operation, Problem};
 use tenantry_app::ConfigSecrets;
 use tenantry_domain::{ConfigName, Error as DomainError, Kind, Patch, Rule, TenantConfig};
@@ -6,7 +7,6 @@ use tenantry_store::Transaction;
 use utoipa::ToSchema;
 
 use crate::config_body::{SecretChanges, merged, secrets_of, shown, value_of};
-use crate::config_view::ConfigView;
 
 /// A setting that is added to a tenant.
 #[derive(Debug, ToSchema)]
@@ -274,9 +274,10 @@ mod tests {
     async fn what_does_not_exist_for_the_caller_is_not_found() {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
+        let member = app.member(&own);
         let before = app.items().await;
 
-        create(&app, &app.member(&own), &auth0(&foreign))
+        create(&app, &member, &auth0(&foreign))
             .await
             .expect_problem(404, "not_found");
         create(&app, &app.operator(), &auth0(&app.unknown_id()))

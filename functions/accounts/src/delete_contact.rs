@@ -119,6 +119,7 @@ mod tests {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
         let theirs = add_grace(&app, &foreign).await;
+        let member = app.member(&own);
         let before = app.items().await;
 
         for path in [
@@ -126,7 +127,7 @@ mod tests {
             path_of(&own, &theirs),
             path_of(&foreign, &theirs),
         ] {
-            let call = app.delete(&path).bearer(&app.member(&own));
+            let call = app.delete(&path).bearer(&member);
             call.send().await.expect_problem(404, "not_found");
         }
 

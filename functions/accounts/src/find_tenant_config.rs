@@ -1,7 +1,6 @@
+use tenantry_api::view::ConfigView;
 use tenantry_api::{Found, Operation, Path, Problem, Scope, TenantQuery};
 use tenantry_domain::{Error as DomainError, Id, Kind, TenantConfig};
-
-use crate::config_view::ConfigView;
 
 /// Read a setting.
 ///

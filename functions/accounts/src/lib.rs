@@ -4,7 +4,6 @@
 mod billing_tests;
 mod cancel_subscription;
 mod config_body;
-mod config_view;
 mod contact_trail;
 mod count_contacts;
 mod count_invoices;
@@ -31,6 +30,8 @@ mod list_invoices;
 mod list_plans;
 mod list_subscriptions;
 mod list_tenant_configs;
+#[cfg(test)]
+mod member_tests;
 mod pdf_text;
 mod plan_body;
 mod plan_view;
@@ -43,7 +44,7 @@ mod update_plan;
 mod update_subscription;
 mod update_tenant_config;
 
-use tenantry_api::view::ContactView;
+use tenantry_api::view::{ConfigView, ContactView};
 use tenantry_api::{Access, Routes, routes};
 use tenantry_domain::Permission::{
     CreateContact, CreateInvoice, CreatePlan, CreateSubscription, CreateTenantConfig, DeleteContact,
@@ -151,7 +152,7 @@ pub fn routes() -> Routes {
             routes!(delete_invoice::delete_invoice),
         )
         .schema::<ContactView>()
-        .schema::<config_view::ConfigView>()
+        .schema::<ConfigView>()
         .schema::<count_tenant_configs::ConfigCount>()
         .schema::<count_contacts::ContactCount>()
         .schema::<plan_view::PlanView>()

@@ -1,9 +1,8 @@
 use serde::Deserialize;
+use tenantry_api::view::ConfigView;
 use tenantry_api::{ListQuery, Operation, Paged, Problem, Query, Scope, TenantQuery};
 use tenantry_domain::ConfigName;
 use utoipa::IntoParams;
-
-use crate::config_view::ConfigView;
 
 /// Which settings are listed.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -332,6 +332,7 @@ mod tests {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
         let theirs = add_grace(&app, &foreign).await;
+        let member = app.member(&own);
         let before = app.items().await;
 
         for path in [
@@ -340,7 +341,7 @@ mod tests {
             path_of(&foreign, &theirs),
         ] {
             for body in [everything(), json!({ "isPrimary": true })] {
-                let call = app.patch(&path).bearer(&app.member(&own)).json(&body);
+                let call = app.patch(&path).bearer(&member).json(&body);
                 call.send().await.expect_problem(404, "not_found");
             }
         }

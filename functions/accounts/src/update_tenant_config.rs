@@ -1,11 +1,11 @@
 use serde_json::{Map, Value};
+use tenantry_api::view::ConfigView;
 use tenantry_api::{Body, Found, FromMembers, Members, Operation, Path, Problem, Scope, TenantQuery};
 use tenantry_domain::{Error as DomainError, Id, Kind, Patch, TenantConfig};
 use tenantry_store::Transaction;
 use utoipa::ToSchema;
 
 use crate::config_body::{SecretChanges, changed, is_same, merged, secrets_of, shown, value_of};
-use crate::config_view::ConfigView;
 
 /// Changes. The key never changes: another key is another setting.
 #[derive(Debug, ToSchema)]

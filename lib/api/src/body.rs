@@ -216,6 +216,37 @@ impl Members<'_> {
         }
     }
 
+    /// An object of any members, at most so many bytes as compact JSON, that must be there.
+    pub fn sized_object(&mut self, name: &str, most_bytes: usize) -> Option<Map<String, Value>> {
+        match self.patched_sized_object(name, most_bytes)? {
+            Patch::Set(object) => Some(object),
+            Patch::Keep | Patch::Clear => self.note(name, Rule::new("required", "is required")),
+        }
+    }
+
+    /// The same in a merge patch; it is replaced as a whole. `None` says that it was there and wrong.
+    pub fn patched_sized_object(
+        &mut self,
+        name: &str,
+        most_bytes: usize,
+    ) -> Option<Patch<Map<String, Value>>> {
+        match self.object.shift_remove(name) {
+            None => Some(Patch::Keep),
+            Some(Value::Null) => Some(Patch::Clear),
+            Some(Value::Object(object)) => {
+                let bytes = Value::Object(object.clone()).to_string().len();
+                if bytes <= most_bytes {
+                    return Some(Patch::Set(object));
+                }
+                let detail = format!("must have at most {most_bytes} bytes");
+                self.note(name, Rule::new("too_large", detail))
+            }
+            Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                self.note(name, Rule::new("invalid_type", "must be an object"))
+            }
+        }
+    }
+
     /// A member as it came, for types with rules of their own; null is a member.
     pub fn raw(&mut self, name: &str) -> Option<Value> {
         self.object.shift_remove(name)

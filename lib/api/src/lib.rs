@@ -26,10 +26,10 @@ pub use document::openapi;
 pub use edge::{ClientAddress, Edge, router};
 pub use list::ListQuery;
 pub use operation::{Operation, Scope};
-pub use path::{LeadId, Path, TenantId};
+pub use path::{LeadId, Parent, Path, TenantId};
 pub use problem::Problem;
 pub use query::Query;
-pub use reply::{Accepted, Count, Created, Found, NoContent, PageOf, Paged, Raw, Reply, Tagged};
+pub use reply::{Accepted, Count, Created, Found, NoContent, PageOf, Paged, Raw, Reply, Tagged, Upserted};
 pub use routes::{Endpoint, Route, Routes};
 
 // For `routes!`.

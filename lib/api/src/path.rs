@@ -26,6 +26,18 @@ impl<T: std::str::FromStr<Err = Rule>> FromRequestParts<Edge> for Path<T> {
     }
 }
 
+/// A value from the path: the one that the route calls `id`, where it names two.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent<T>(pub T);
+
+impl<T: std::str::FromStr<Err = Rule>> FromRequestParts<Edge> for Parent<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Edge) -> Result<Self, Problem> {
+        param(parts, state, "id").await.map(Self)
+    }
+}
+
 /// The value of a named path parameter.
 pub(crate) async fn param<T: std::str::FromStr<Err = Rule>>(
     parts: &mut Parts,

@@ -44,6 +44,15 @@ pub struct Accepted<T> {
 #[derive(Debug)]
 pub struct Found<T>(pub T);
 
+/// 201 or 200: what was set is new, or was there already.
+#[derive(Debug)]
+pub enum Upserted<T> {
+    /// It is new.
+    Created(Created<T>),
+    /// It was there, as it is or otherwise.
+    Found(Found<T>),
+}
+
 /// 200 with a page of a list.
 #[derive(Debug)]
 pub struct Paged<T>(pub Page<T>);
@@ -136,6 +145,15 @@ impl<T: Serialize + Tagged> Reply for Found<T> {
     }
 }
 
+impl<T: Serialize + Tagged> Reply for Upserted<T> {
+    fn stored(&self) -> StoredReply {
+        match self {
+            Self::Created(created) => created.stored(),
+            Self::Found(found) => found.stored(),
+        }
+    }
+}
+
 impl<T: Serialize> Reply for Count<T> {
     fn stored(&self) -> StoredReply {
         StoredReply {
@@ -171,6 +189,12 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
 }
 
 impl<T: Serialize + Tagged> IntoResponse for Found<T> {
+    fn into_response(self) -> Response {
+        respond(&self.stored())
+    }
+}
+
+impl<T: Serialize + Tagged> IntoResponse for Upserted<T> {
     fn into_response(self) -> Response {
         respond(&self.stored())
     }
@@ -236,6 +260,14 @@ impl<T: ToSchema> IntoResponses for Accepted<T> {
 impl<T: ToSchema> IntoResponses for Found<T> {
     fn responses() -> Responses {
         document("200", "Found; `ETag` is its version.", Some(reference::<T>()))
+    }
+}
+
+impl<T: ToSchema> IntoResponses for Upserted<T> {
+    fn responses() -> Responses {
+        let mut responses = Created::<T>::responses();
+        responses.extend(Found::<T>::responses());
+        responses
     }
 }
 

@@ -549,9 +549,7 @@ impl<'a> Write<'a> {
 
     fn whole(self) -> Result<Transaction, Error> {
         let scope = self.scope;
-        if scope.is_bound() && self.parts.tenant.status == TenantStatus::Suspended {
-            return Err(Conflict::TenantSuspended(scope.tenant_id().to_string()).into());
-        }
+        self.parts.tenant.check_not_suspended_for(scope)?;
         let mut whole = Transaction::new();
         if !self.moves_tenant {
             whole.in_tenant(scope);

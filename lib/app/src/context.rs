@@ -95,7 +95,10 @@ pub(crate) const LOOKS: u32 = 5;
 
 /// Reads, decides and writes again while somebody else changes the thing between the read and the write. A caller who named a
 /// version hears of the first one that got in the way.
-pub async fn look_again<T>(mut attempt: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
+pub async fn look_again<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
     let mut looks = 1;
     loop {
         match attempt().await {

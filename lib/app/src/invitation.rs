@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq as _;
 use tenantry_domain::{
-    Actor, Change, Contact, Entropy, Id, Invitation, NewInvitation, Permissions, SystemRole, Tenant, User,
+    Actor, Change, Contact, Entropy, Id, Invitation, NewInvitation, Offer, SystemRole, Tenant, User,
 };
 use tenantry_store::OutboxMessage;
 
@@ -91,28 +91,22 @@ impl Context {
         &self,
         place: (Id<Tenant>, Id<User>),
         new: NewInvitation,
-        granted: Permissions,
+        offer: Offer,
         change: &Change,
     ) -> (Invitation, InvitationCode) {
         let entropy = &*self.app.entropy;
         let life_ms = self.invitation_life_ms();
-        let invitation = Invitation::new(place, new, granted, life_ms, change, entropy);
+        let invitation = Invitation::new(place, new, offer, life_ms, change, entropy);
         let code = InvitationCode::new(&invitation, entropy);
         (invitation.with_code(code.hash()), code)
     }
 
     /// The mail that asks the person.
-    pub fn invitation_mail(
-        &self,
-        invitation: &Invitation,
-        code: &InvitationCode,
-        tenant_name: &str,
-        role_name: &str,
-    ) -> OutboxMessage {
+    pub fn invitation_mail(&self, invitation: &Invitation, code: &InvitationCode) -> OutboxMessage {
         let content = Content::Invitation {
             first_name: invitation.first_name.as_ref().map(ToString::to_string),
-            tenant_name: tenant_name.to_owned(),
-            role_name: role_name.to_owned(),
+            tenant_name: invitation.offer.tenant_name.to_string(),
+            role_name: invitation.offer.role_name.to_string(),
             invitation: self.invite(code),
         };
         self.mail(&Mail {
@@ -122,7 +116,7 @@ impl Context {
     }
 
     /// The invitation of a tenant's first owner: whom the platform turns to about it.
-    pub(crate) fn owner_invitation(&self, contact: &Contact) -> (Invitation, Invite) {
+    pub(crate) fn owner_invitation(&self, tenant: &Tenant, contact: &Contact) -> (Invitation, Invite) {
         let owner = SystemRole::Owner;
         let new = NewInvitation {
             email: contact.email.clone(),
@@ -130,10 +124,15 @@ impl Context {
             last_name: Some(contact.last_name.clone()),
             role_id: owner.id(contact.tenant_id),
         };
+        let offer = Offer {
+            tenant_name: tenant.name.clone(),
+            role_name: owner.role_name(),
+            granted: owner.permissions(),
+        };
         // Nobody of the tenant invites: there is nobody yet.
         let change = self.change(Actor::System);
         let place = (contact.tenant_id, self.new_id());
-        let (invitation, code) = self.new_invitation(place, new, owner.permissions(), &change);
+        let (invitation, code) = self.new_invitation(place, new, offer, &change);
         let invite = self.invite(&code);
         (invitation, invite)
     }
@@ -151,7 +150,7 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use tenantry_domain::{Email, Timestamp};
+    use tenantry_domain::{Email, PersonName, Timestamp};
 
     use super::*;
 
@@ -177,7 +176,12 @@ mod tests {
             at,
         };
         let place = (Id::new(at, &entropy), Id::new(at, &entropy));
-        Invitation::new(place, new, Permissions::default(), 1_000, &change, &entropy)
+        let offer = Offer {
+            tenant_name: PersonName::parse("Acme").expect("it is a name"),
+            role_name: SystemRole::Member.role_name(),
+            granted: SystemRole::Member.permissions(),
+        };
+        Invitation::new(place, new, offer, 1_000, &change, &entropy)
     }
 
     #[test]

@@ -98,6 +98,7 @@ pub async fn cancel_job(
         let parts = parts.ok_or_else(|| DomainError::not_found(Kind::Tenant, scope.tenant_id()))?;
         let job = find_job(&parts, id)?;
         check_may_ask(scope.actor(), job.kind)?;
+        parts.tenant.check_not_suspended_for(scope)?;
         if job.status == JobStatus::Cancelled {
             context.commit(Transaction::new(), || reply(job)).await?;
             return Ok(job.clone());
@@ -143,7 +144,7 @@ pub(crate) fn end_job(
     let owner = (is_success && job.kind == JobKind::Provision)
         .then(|| primary_contact(parts))
         .flatten()
-        .map(|contact| (contact, context.owner_invitation(contact)));
+        .map(|contact| (contact, context.owner_invitation(before, contact)));
     let mut entry = context.audit(kind, &change);
     (entry.before, entry.after) = (
         Some(json!({ "status": before.status })),

@@ -37,18 +37,22 @@ const BILLING_LEFT: &str = "BillingLeft";
 const TENANT_TRANSITIONS: &str = "TenantTransitions";
 
 /// What is counted when a figure grows.
-const GROWTH: [(&str, &str); 6] = [
+const GROWTH: [(&str, &str); 10] = [
     ("LeadsCreated", Tally::LEADS_UNVERIFIED),
     ("LeadsVerified", Tally::LEADS_VERIFIED),
     ("JobsRequested", Tally::JOBS_REQUESTED),
     ("JobsSucceeded", Tally::JOBS_SUCCEEDED),
     ("JobsFailed", Tally::JOBS_FAILED),
     ("TenantsActivated", Tally::ACTIVATIONS),
+    ("MembersAdded", Tally::MEMBERS),
+    ("RolesCreated", Tally::ROLES),
+    ("InvitationsSent", Tally::INVITATIONS_SENT),
+    ("InvitationsAccepted", Tally::INVITATIONS_ACCEPTED),
 ];
 const TENANTS_CREATED: &str = "TenantsCreated";
 
 /// All of them.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 24] = [
     REQUESTS,
     CLIENT_ERRORS,
     SERVER_ERRORS,
@@ -64,6 +68,10 @@ pub const NAMES: [&str; 20] = [
     GROWTH[3].0,
     GROWTH[4].0,
     GROWTH[5].0,
+    GROWTH[6].0,
+    GROWTH[7].0,
+    GROWTH[8].0,
+    GROWTH[9].0,
     ANSWERS,
     OVERDUE,
     OVERDUE_LEFT,

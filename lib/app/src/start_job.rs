@@ -60,6 +60,7 @@ async fn start_once(
     let parts = parts.ok_or_else(|| DomainError::not_found(Kind::Tenant, scope.tenant_id()))?;
     let kind = kind_of(wish, &parts)?;
     check_may_ask(scope.actor(), kind)?;
+    parts.tenant.check_not_suspended_for(scope)?;
     if let Some(open) = open_job(&parts) {
         if open.kind != kind {
             let (job, kind) = (open.id.to_string(), open.kind);

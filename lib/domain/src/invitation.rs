@@ -2,9 +2,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::role::RoleName;
 use crate::{
-    Actor, Change, Conflict, Email, Entropy, Id, Permissions, PersonName, Profile, Role, Roles, SystemRole,
-    Tenant, Timestamp, User,
+    Actor, Change, Conflict, Email, Entropy, Id, Permissions, PersonName, Profile, Role, Roles, Tenant,
+    Timestamp, User,
 };
 
 /// What became of an invitation.
@@ -42,8 +43,8 @@ pub struct Invitation {
     pub last_name: Option<PersonName>,
     /// The role that it will have.
     pub role_id: Id<Role>,
-    /// What the role granted when it was checked against what the sender holds.
-    pub granted: Permissions,
+    /// What is offered, as it was when it was last looked at.
+    pub offer: Offer,
     /// What became of it.
     pub status: InvitationStatus,
     /// SHA-256 of the code that was sent last, in lower-case hex.
@@ -60,6 +61,18 @@ pub struct Invitation {
     pub modified_at: Timestamp,
     /// Counts the changes, from 1.
     pub version: u64,
+}
+
+/// What a person is offered: a role in a tenant, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offer {
+    /// What the tenant is called.
+    pub tenant_name: PersonName,
+    /// What the role is called.
+    pub role_name: RoleName,
+    /// What the role granted when it was checked against what the sender holds.
+    pub granted: Permissions,
 }
 
 /// Whom to invite.
@@ -97,7 +110,7 @@ impl Invitation {
     pub fn new(
         (tenant_id, user_id): (Id<Tenant>, Id<User>),
         new: NewInvitation,
-        granted: Permissions,
+        offer: Offer,
         life_ms: i64,
         change: &Change,
         entropy: &dyn Entropy,
@@ -116,7 +129,7 @@ impl Invitation {
             first_name,
             last_name,
             role_id,
-            granted,
+            offer,
             status: InvitationStatus::Pending,
             code_hash: String::new(),
             sent: 1,
@@ -167,7 +180,7 @@ impl Invitation {
         let is_system = Role::system(self.tenant_id, self.role_id).is_some();
         let role = roles.find(self.role_id);
         let is_same =
-            role.is_some_and(|role| is_system || self.granted.missing_of(&role.permissions).is_none());
+            role.is_some_and(|role| is_system || self.offer.granted.missing_of(&role.permissions).is_none());
         if is_same {
             Ok(())
         } else {
@@ -195,11 +208,6 @@ impl Invitation {
             }
         }
         .plus_ms(Self::KEPT_MS)
-    }
-
-    /// Whether it asks somebody to become an owner.
-    pub fn is_for_owner(&self) -> bool {
-        self.role_id == SystemRole::Owner.id(self.tenant_id)
     }
 
     fn check_pending(&self) -> Result<(), Conflict> {
@@ -230,7 +238,7 @@ impl fmt::Display for InvitationStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examples::{Counter, change, email, id};
+    use crate::examples::{Counter, change, email, id, name};
     use crate::{NewRole, Permission, RoleChanges, Text};
 
     const LIFE_MS: i64 = 1_000;
@@ -257,7 +265,11 @@ mod tests {
         Invitation::new(
             (id(1), id(2)),
             new,
-            role.permissions.clone(),
+            Offer {
+                tenant_name: name("Acme"),
+                role_name: role.name.clone(),
+                granted: role.permissions.clone(),
+            },
             LIFE_MS,
             &change(),
             &Counter::default(),

@@ -56,7 +56,7 @@ pub use event::{Callback, ContactRef, Event, EventData, LeadFact, TenantFact, Tr
 pub use grant::{Grant, Override, Overrides, effective, explain};
 pub use group::{Group, GroupChanges, GroupMember, GroupPlace, NewGroup};
 pub use id::Id;
-pub use invitation::{Invitation, InvitationStatus, NewInvitation};
+pub use invitation::{Invitation, InvitationStatus, NewInvitation, Offer};
 pub use invoice::{Account, Invoice, InvoiceLine, InvoiceStatus, NewInvoice, Party, Suspension};
 pub use job::{Job, JobKind, JobStatus, Outcome, Step};
 pub use lead::{CODE_LIFE_MS, Lead, LeadChanges, LeadCode, NewLead, TOKEN_LIFE_MS};

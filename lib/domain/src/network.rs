@@ -10,7 +10,7 @@ use crate::Rule;
 pub struct Domain(String);
 
 /// An e-mail address, lower-cased: the HTML standard's "valid e-mail address" with a `Domain` behind the `@`.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Email(String);
 

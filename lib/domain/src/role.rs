@@ -140,6 +140,11 @@ impl SystemRole {
         }
     }
 
+    /// What it is called, as roles are.
+    pub fn role_name(self) -> RoleName {
+        Text::abridge(self.name(), "role")
+    }
+
     /// Its id in a tenant: it follows from the tenant's.
     pub fn id(self, tenant_id: Id<Tenant>) -> Id<Role> {
         Id::following(&format!("role {}", self.name()), &[tenant_id.as_uuid()])
@@ -203,7 +208,7 @@ impl Roles {
     fn system(&self, role: SystemRole) -> Role {
         Role {
             id: role.id(self.tenant_id),
-            name: Text::abridge(role.name(), "role"),
+            name: role.role_name(),
             description: Some(Text::abridge(role.describes(), "role")),
             permissions: role.permissions(),
             created_at: self.created_at,

@@ -470,6 +470,14 @@ impl Tenant {
         }
     }
 
+    /// Whoever belongs to a suspended tenant changes nothing about it.
+    pub fn check_not_suspended_for(&self, scope: &TenantScope) -> Result<(), Error> {
+        if scope.is_bound() && self.status == TenantStatus::Suspended {
+            return Err(Conflict::TenantSuspended(self.id.to_string()).into());
+        }
+        Ok(())
+    }
+
     /// The changed tenant; `None` when nothing would change. A suspended tenant's own members may not change it.
     pub fn update(
         self,
@@ -477,9 +485,7 @@ impl Tenant {
         scope: &TenantScope,
         change: &Change,
     ) -> Result<Option<Self>, Error> {
-        if scope.is_member() && self.status == TenantStatus::Suspended {
-            return Err(Conflict::TenantSuspended(self.id.to_string()).into());
-        }
+        self.check_not_suspended_for(scope)?;
         let TenantChanges {
             name,
             domains,

@@ -72,6 +72,8 @@ impl Transaction {
         self.replace(invitation, conflict);
         match invitation.status {
             InvitationStatus::Pending => self.mark_invited(invitation, now, Conflict::InvitationExists),
+            // The mark of one that nobody can accept any more may be that of the next one.
+            _ if invitation.expires_at <= now => self,
             InvitationStatus::Accepted | InvitationStatus::Declined | InvitationStatus::Revoked => {
                 self.delete_any(&key::invited(invitation.tenant_id, &invitation.email))
             }

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Update};
 use tenantry_domain::{
-    Actor, Conflict, Error as DomainError, Group, Id, Invitation, Kind, Membership, MembershipStatus, Role,
-    Roles, Rule, Tenant, TenantScope, Timestamp, User,
+    Actor, Conflict, Email, Error as DomainError, Group, Id, Invitation, Kind, Membership, MembershipStatus,
+    Role, Roles, Rule, Tenant, TenantScope, Timestamp, User,
 };
 
 use crate::entity::{Entity, Versioned, text_of};
@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub group: Option<Id<Group>>,
     /// An invitation of the tenant.
     pub invitation: Option<Id<Invitation>>,
+    /// Whether these addresses wait for an answer to an invitation.
+    pub invited: Vec<&'a Email>,
     /// Whether the tenant itself is wanted.
     pub tenant: bool,
 }
@@ -45,6 +47,8 @@ pub struct People {
     pub users: Vec<User>,
     /// Who has the names and addresses that were asked for, in their order.
     pub owners: Vec<Option<Id<User>>>,
+    /// Until when the addresses that were asked for wait for an answer to an invitation, in their order.
+    pub invited: Vec<Option<Timestamp>>,
     /// The group, if there is one.
     pub group: Option<Group>,
     /// The invitation, if there is one.
@@ -142,6 +146,36 @@ impl Transaction {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":active", AttributeValue::S(active));
         self.check(check, refusal.into())
+    }
+
+    /// Goes on only while the person is no member of the tenant, or one that said no.
+    pub fn expect_no_member(&mut self, scope: &TenantScope, user_id: Id<User>) -> &mut Self {
+        let tenant_id = scope.tenant_id();
+        let id = Membership::id_of(tenant_id, user_id);
+        let rejected = MembershipStatus::Rejected.name().to_owned();
+        let check = ConditionCheck::builder()
+            .set_key(Some(key::membership(tenant_id, id).to_item()))
+            .condition_expression("attribute_not_exists(pk) OR #status = :rejected")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":rejected", AttributeValue::S(rejected));
+        self.check(
+            check,
+            DomainError::from(Conflict::MemberExists(user_id.to_string())),
+        )
+    }
+
+    /// Goes on only while another owner of the tenant can act, for one that is about to leave.
+    pub fn expect_other_owner(&mut self, scope: &TenantScope) -> &mut Self {
+        let tenant_id = scope.tenant_id();
+        let check = ConditionCheck::builder()
+            .set_key(Some(key::owners(tenant_id).to_item()))
+            .condition_expression("#n > :one")
+            .expression_attribute_names("#n", "n")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        self.check(
+            check,
+            DomainError::from(Conflict::LastOwner(tenant_id.to_string())),
+        )
     }
 
     /// Adds a person whose name and address nobody has.
@@ -342,10 +376,7 @@ impl Store {
     }
 
     /// Finds who has an address.
-    pub async fn find_user_with_email(
-        &self,
-        email: &tenantry_domain::Email,
-    ) -> Result<Option<Id<User>>, Error> {
+    pub async fn find_user_with_email(&self, email: &Email) -> Result<Option<Id<User>>, Error> {
         let marker = self.get_item(&key::unique(&Unique::UserEmail(email))).await?;
         Ok(marker.and_then(|marker| Id::parse(text_of(&marker, "owner")?).ok()))
     }
@@ -390,6 +421,12 @@ impl Store {
         keys.extend(wanted.members.iter().map(|id| key::membership(tenant_id, *id)));
         keys.extend(wanted.users.iter().map(|id| key::user(*id)));
         keys.extend(markers.iter().cloned());
+        let invited: Vec<Key> = wanted
+            .invited
+            .iter()
+            .map(|email| key::invited(tenant_id, email))
+            .collect();
+        keys.extend(invited.iter().cloned());
         keys.extend(wanted.group.map(|id| key::group(tenant_id, id)));
         keys.extend(wanted.invitation.map(|id| key::invitation(tenant_id, id)));
         keys.extend(wanted.tenant.then(|| key::tenant(tenant_id)));
@@ -398,13 +435,15 @@ impl Store {
         keys.dedup();
         let keys = keys.iter().map(Key::to_item).collect();
         let items = self.get_items(keys, None).await?;
-        let owner_of = |marker: &Key| {
-            let found = items.iter().find(|item| {
-                text_of(item, "pk") == Some(&marker.pk) && text_of(item, "sk") == Some(&marker.sk)
-            });
-            found.and_then(|item| Id::parse(text_of(item, "owner")?).ok())
+        let at = |key: &Key| {
+            items
+                .iter()
+                .find(|item| text_of(item, "pk") == Some(&key.pk) && text_of(item, "sk") == Some(&key.sk))
         };
+        let owner_of = |marker: &Key| Id::parse(text_of(at(marker)?, "owner")?).ok();
         let owners = markers.iter().map(owner_of).collect();
+        let expiry_of = |marker: &Key| Timestamp::parse(text_of(at(marker)?, "expiresAt")?).ok();
+        let invited = invited.iter().map(expiry_of).collect();
         let (mut tenant, mut roles, mut trail) = (None, None, Trail::begin(tenant_id));
         let (mut members, mut users, mut group, mut invitation) = (Vec::new(), Vec::new(), None, None);
         for item in items {
@@ -426,6 +465,7 @@ impl Store {
             members,
             users,
             owners,
+            invited,
             group,
             invitation,
         }))

@@ -94,6 +94,31 @@ impl Store {
         }
     }
 
+    /// Finds what the tenant has set under a key and where its audit trail stands: the marker and the trail in one call, and
+    /// the setting, if there is one, in a second.
+    pub async fn find_tenant_config_of_key_to_change(
+        &self,
+        scope: &TenantScope,
+        key: &ConfigName,
+    ) -> Result<(Option<TenantConfig>, Trail), Error> {
+        let tenant_id = scope.tenant_id();
+        let marker = key::unique(&Unique::TenantConfig(tenant_id, key));
+        let keys = vec![marker.to_item(), key::trail(tenant_id).to_item()];
+        let (mut id, mut trail) = (None, Trail::begin(tenant_id));
+        for item in self.get_items(keys, None).await? {
+            if text_of(&item, "type") == Some(Trail::TYPE) {
+                trail = Trail::from_item(item)?;
+            } else {
+                id = text_of(&item, "owner").and_then(|id| Id::parse(id).ok());
+            }
+        }
+        let config = match id {
+            Some(id) => self.find_tenant_config(scope, id).await?,
+            None => None,
+        };
+        Ok((config, trail))
+    }
+
     /// Lists the settings of the tenant by the time they were made.
     pub async fn list_tenant_configs(
         &self,

@@ -113,19 +113,30 @@ impl TestApp {
 
     /// The token of a member of the tenant with every permission that members can have.
     pub fn member(&self, tenant_id: &str) -> String {
-        self.member_with(
-            tenant_id,
-            Permission::all().filter(|permission| permission.scope() == Scope::Tenant),
-        )
+        self.member_with(tenant_id, of_members())
     }
 
     /// The token of a member of the tenant with these permissions, whatever its role grants. The member is active; the stream
     /// does not hear of it.
     pub fn member_with(&self, tenant_id: &str, permissions: impl IntoIterator<Item = Permission>) -> String {
-        let tenant_id = Id::parse(tenant_id).expect("tests name tenants by their ids");
+        self.put_and_sign_in(tenant_id, SystemRole::Member, permissions)
+    }
+
+    /// The token of a member of the tenant with a role that every tenant has, and what it grants. The stream does not hear of it.
+    pub fn member_as(&self, tenant_id: &str, role: SystemRole) -> String {
+        self.put_and_sign_in(tenant_id, role, role.permissions().iter())
+    }
+
+    fn put_and_sign_in(
+        &self,
+        tenant_id: &str,
+        role: SystemRole,
+        permissions: impl IntoIterator<Item = Permission>,
+    ) -> String {
+        let tenant = Id::parse(tenant_id).expect("tests name tenants by their ids");
         let user_id = User::new_id(self.clock.now(), &*self.entropy);
-        self.put_member(tenant_id, user_id);
-        self.token_of(&tenant_id.to_string(), &user_id.to_string(), permissions)
+        self.put_member(tenant, user_id, role);
+        self.token_of(tenant_id, &user_id.to_string(), permissions)
     }
 
     /// A token of this person in this tenant with these permissions, whether it is a member or not.
@@ -146,8 +157,25 @@ impl TestApp {
         })
     }
 
+    /// Tokens of three persons that are no active members of the tenant, with every permission that members can have: one was
+    /// deactivated, one was removed, and one never was a member.
+    pub async fn no_members(&self, tenant_id: &str) -> [String; 3] {
+        let tenant = Id::parse(tenant_id).expect("tests name tenants by their ids");
+        let users = [(); 3].map(|()| User::new_id(self.clock.now(), &*self.entropy));
+        let [deactivated, removed, _] = users;
+        let partition = format!("TENANT#{tenant}");
+        let place = |user_id| format!("MEMBER#{}", Membership::id_of(tenant, user_id));
+        self.put_member(tenant, deactivated, SystemRole::Member);
+        self.put_member(tenant, removed, SystemRole::Member);
+        let inactive = MembershipStatus::Inactive.name();
+        self.overwrite(&partition, &place(deactivated), "status", inactive)
+            .await;
+        self.delete_item(&partition, &place(removed)).await;
+        users.map(|user_id| self.token_of(tenant_id, &user_id.to_string(), of_members()))
+    }
+
     /// Writes an active member past all rules: who tests something else needs somebody who may do it.
-    fn put_member(&self, tenant_id: Id<Tenant>, user_id: Id<User>) {
+    fn put_member(&self, tenant_id: Id<Tenant>, user_id: Id<User>, role: SystemRole) {
         let now = self.clock.now();
         let email = Email::parse(&format!("{user_id}@members.example")).expect("it is an address");
         let profile = Profile {
@@ -158,7 +186,7 @@ impl TestApp {
             photo_url: None,
         };
         let user = User::new(user_id, Username::of_email(&email), email, profile, now);
-        let role_id = SystemRole::Member.id(tenant_id);
+        let role_id = role.id(tenant_id);
         let member = Membership::new(tenant_id, &user, role_id, MembershipStatus::Active, now);
         let mut item: serde_dynamo::Item = serde_dynamo::to_item(&member).expect("it is stored so");
         let places = [
@@ -341,4 +369,9 @@ impl TestApp {
             .await
             .expect("the table takes it");
     }
+}
+
+/// What members can be permitted.
+fn of_members() -> impl Iterator<Item = Permission> {
+    Permission::all().filter(|permission| permission.scope() == Scope::Tenant)
 }

@@ -5,9 +5,11 @@ mod answer;
 mod app;
 mod billing;
 mod chance;
+mod people;
 mod scenes;
 
 pub use answer::{Answer, Call};
 pub use app::TestApp;
 pub use chance::{SeededEntropy, TestClock};
+pub use people::Person;
 pub use scenes::{Provisioning, SignedUp, VerifiedLead};

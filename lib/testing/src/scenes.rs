@@ -75,9 +75,18 @@ impl TestApp {
 
     /// The code in the mail that came last.
     pub async fn last_code(&self) -> String {
+        self.code_in_last_mail("tlc_").await
+    }
+
+    /// The code of the invitation in the mail that came last.
+    pub async fn last_invitation_code(&self) -> String {
+        self.code_in_last_mail("tic_").await
+    }
+
+    async fn code_in_last_mail(&self, prefix: &str) -> String {
         let mails = self.mails().await;
         let text = &mails.last().expect("a mail came").text;
-        let start = text.find("tlc_").expect("the mail has a code");
+        let start = text.find(prefix).expect("the mail has a code");
         text[start..]
             .chars()
             .take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))

@@ -1,14 +1,15 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenantry_api::Tagged;
 use tenantry_domain::TenantConfig;
 use utoipa::ToSchema;
+
+use crate::Tagged;
 
 /// A setting of a tenant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = TenantConfig)]
-pub(crate) struct ConfigView {
+pub struct ConfigView {
     /// Its id.
     #[schema(format = "uuid")]
     id: String,
