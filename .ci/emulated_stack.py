@@ -55,6 +55,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import uuid
 
 import boto3
 import botocore.config
@@ -221,20 +222,29 @@ class Issuer:
         return {"keys": [key]}
 
     def operator_token(self):
+        return self.sign({"sub": "emulated-operator", "scope": "platform", "permissions": self.permissions})
+
+    def member_token(self, query):
+        """What the pool would say of a member at its sign-in; whoever asks has read it before."""
+        tenant_id, user_id, permissions = (query[name][0] for name in ("tenantId", "userId", "permissions"))
+        claims = {"tenantId": tenant_id, "userTenantId": membership_id(tenant_id, user_id)}
+        return self.sign({"sub": user_id, "permissions": permissions.split(","), **claims})
+
+    def sign(self, claims):
         now = int(time.time())
-        claims = {
-            "iss": self.url,
-            "aud": self.audience,
-            "sub": "emulated-operator",
-            "scope": "platform",
-            "permissions": self.permissions,
-            "iat": now,
-            "exp": now + 3600,
-        }
+        claims = {"iss": self.url, "aud": self.audience, "iat": now, "exp": now + 3600, **claims}
         parts = [{"alg": "RS256", "typ": "JWT", "kid": self.kid}, claims]
         signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
         signature = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{base64url(signature)}"
+
+
+def membership_id(tenant_id, user_id):
+    """The one that follows from the two: a UUIDv8 from a hash over them."""
+    text = b"membership" + uuid.UUID(tenant_id).bytes + uuid.UUID(user_id).bytes
+    hashed = bytearray(hashlib.sha256(text).digest()[:16])
+    hashed[6], hashed[8] = hashed[6] & 0x0F | 0x80, hashed[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(hashed)))
 
 
 def base64url(data):
@@ -346,7 +356,12 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
         self.reply(500 if failure else 204, [], failure)
 
     def token(self, query):
-        tokens = {"operator": self.server.issuer.operator_token, "scraper": lambda: SCRAPE_TOKEN}
+        issuer = self.server.issuer
+        tokens = {
+            "operator": issuer.operator_token,
+            "member": lambda: issuer.member_token(query),
+            "scraper": lambda: SCRAPE_TOKEN,
+        }
         (who,) = query.get("as") or [""]
         return {"token": tokens[who]()} if who in tokens else None
 
@@ -415,6 +430,7 @@ def deploy(emulator, desk, args, folder):
         "LogLevel": "INFO",
         "ApiUrl": desk.url,
         "FrontendUrl": "http://localhost:5173/verify",
+        "InvitationUrl": "http://localhost:5173/invitation",
         "CorsOrigins": "http://localhost:5173",
         "Issuers": json.dumps([desk.issuer.description()], separators=(",", ":")),
         # The emulator says of every caller that it is 127.0.0.1, so all of them share one limit.

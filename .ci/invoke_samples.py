@@ -41,6 +41,7 @@ JSON = "application/json"
 # Beside the variables of infra/samples/env.json, what template.yaml gives to each function, and no more: a function that
 # silently needs another variable fails here and not in the first deployment.
 HTTP = {"CORS_ORIGINS": ""}
+INVITATIONS = {"INVITATION_URL": "http://localhost:5173/invitation", "INVITATION_DAYS": "7"}
 ENVIRONMENT = {
     "site": HTTP,
     "leads": {**HTTP, "ISSUERS": "[]", "FRONTEND_URL": "http://localhost:5173/verify", "PUBLIC_RATE_PER_MINUTE": "10"},
@@ -62,9 +63,12 @@ ENVIRONMENT = {
         "INVOICE_DUE_DAYS": "14",
         "BILLING_GRACE_DAYS": "14",
     },
-    "callbacks": HTTP,
+    "users": {**HTTP, "ISSUERS": "[]", "PUBLIC_RATE_PER_MINUTE": "10", **INVITATIONS},
+    "access": {**HTTP, "ISSUERS": "[]"},
+    "callbacks": {**HTTP, **INVITATIONS},
     "provisioning": {
         "EVENT_SOURCE": "tenantry",
+        **INVITATIONS,
         "INVOICE_SELLER": '{"name":"Tenantry"}',
         "INVOICE_DUE_DAYS": "14",
         "BILLING_GRACE_DAYS": "14",
@@ -117,6 +121,8 @@ CHECKS = {
     "leads": expect_http(201, JSON),
     "tenants": expect_http(401, PROBLEM),
     "accounts": expect_http(401, PROBLEM),
+    "users": expect_http(401, PROBLEM),
+    "access": expect_http(401, PROBLEM),
     "callbacks": expect_http(401, PROBLEM),
     "provisioning": expect_exactly(None),
     "relay": expect_exactly({"batchItemFailures": []}),

@@ -11,24 +11,34 @@ use serde_json::{Value, json};
 use tenantry_api::KeySource as _;
 use tenantry_domain::Clock as _;
 use tenantry_domain::Permission::{
-    self, CreateContact, CreateInvoice, CreatePlan, CreateSubscription, CreateTenant, CreateTenantConfig,
-    DeleteContact, DeleteInvoice, DeleteLead, DeletePlan, DeleteSubscription, DeleteTenant,
-    DeleteTenantConfig, ExportTenant, ProvisionTenant, UpdateContact, UpdateInvoice, UpdateLead, UpdatePlan,
-    UpdateSubscription, UpdateTenant, UpdateTenantConfig, ViewAuditLog, ViewContact, ViewInvoice, ViewLead,
-    ViewPlan, ViewSubscription, ViewTenant, ViewTenantConfig,
+    self, CreateContact, CreateGroup, CreateInvoice, CreateMultipleUserGroup, CreatePlan, CreateRoles,
+    CreateSubscription, CreateTenant, CreateTenantConfig, CreateTenantUser, CreateUserGroup,
+    CreateUserInvitation, CreateUserPermissions, CreateUserTenantPreference, DeleteContact, DeleteGroup,
+    DeleteInvoice, DeleteLead, DeletePlan, DeleteRoles, DeleteSubscription, DeleteTenant, DeleteTenantConfig,
+    DeleteTenantUser, DeleteUser, DeleteUserInvitation, DeleteUserPermissions, DeleteUserTenantPreference,
+    ExportTenant, ExportUser, ProvisionTenant, RemoveMemberFromUserGroup, UpdateContact, UpdateGroup,
+    UpdateInvoice, UpdateLead, UpdateMemberInUserGroup, UpdatePlan, UpdateRoles, UpdateSubscription,
+    UpdateTenant, UpdateTenantConfig, UpdateTenantUser, UpdateUserInvitation, UpdateUserPermissions,
+    UpdateUserTenantPreference, ViewAllTenantOfSelf, ViewAuditLog, ViewContact, ViewGroupList, ViewInvoice,
+    ViewLead, ViewPlan, ViewRoles, ViewSubscription, ViewTenant, ViewTenantConfig, ViewTenantUser,
+    ViewUserGroupList, ViewUserInvitation, ViewUserPermissions, ViewUserTenant, ViewUserTenantPreference,
 };
+use tenantry_domain::SystemRole;
 use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
 use tenantry_testing::{Answer, Call, TestApp};
 
-use crate::contract::scene::{Scene, is_of_account, names_tenant_in_body, routes};
+use crate::contract::scene::{
+    Scene, is_about_people, is_of_account, is_of_member, names_tenant_in_body, routes,
+};
 
 /// What becomes of a request, as a letter.
 ///
-/// `+` let in, `T` 401 (no proof, or none that counts), `F` 403, `N` 404 (out of reach), `Q` 400 (unknown query member).
+/// `+` let in, `T` 401 (no proof, or none that counts), `F` 403, `I` 403 because the membership is not active, `S` 409 because the
+/// tenant is suspended, `N` 404 (out of reach), `Q` 400 (unknown query member).
 type Letter = char;
 
 /// Who calls, in the order of the letters of `Row::callers`.
-const CALLERS: [&str; 11] = [
+const CALLERS: [&str; 21] = [
     "nobody",
     "the lead itself, or that became the tenant",
     "another lead",
@@ -40,7 +50,21 @@ const CALLERS: [&str; 11] = [
     "member of another tenant with the permission",
     "the code from the lead's mail",
     "application plane, by signature",
+    "the person that the path names, with the permission",
+    "the code from the invitation's mail",
+    "an owner of the tenant, by its role",
+    "an admin of the tenant, by its role",
+    "a member of the tenant, by its role",
+    "member of both tenants, with its token of the other",
+    "an owner of the tenant, which is suspended",
+    "deactivated member whose token lives",
+    "removed member whose token lives",
+    "somebody who never was a member, with a member's token",
 ];
+
+/// Places among `CALLERS`.
+const ITSELF: usize = 11;
+const OF_SUSPENDED: usize = 17;
 
 /// What is decided about one route. Written by hand, and on purpose not made from the code's own table.
 struct Row {
@@ -73,78 +97,144 @@ const fn row(
 
 const POLICY: &[Row] = &[
     // Anybody.
-    row("GET /", None, "+++++++++++", '+', 'Q'),
-    row("GET /ping", None, "+++++++++++", '+', 'Q'),
-    row("GET /health", None, "+++++++++++", '+', 'Q'),
+    row("GET /", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("GET /ping", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("GET /health", None, "+++++++++++++++++++++", '+', 'Q'),
     // Whoever holds the scrape token, and nobody else: no other proof opens it.
-    row("GET /metrics", None, "TTTTTTTTTTT", 'T', 'T'),
-    row("GET /openapi.json", None, "+++++++++++", '+', 'Q'),
-    row("GET /events/schemas", None, "+++++++++++", '+', 'Q'),
-    row("GET /events/schemas/{type}", None, "+++++++++++", '+', 'Q'),
-    row("GET /docs", None, "+++++++++++", '+', 'Q'),
-    row("GET /docs/{file}", None, "+++++++++++", '+', 'Q'),
-    row("POST /leads", None, "+++++++++++", '+', 'Q'),
-    row("POST /leads/{id}/resend", None, "+++++++++++", '+', 'Q'),
+    row("GET /metrics", None, "TTTTTTTTTTTTTTTTTTTTT", 'T', 'T'),
+    row("GET /openapi.json", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("GET /events/schemas", None, "+++++++++++++++++++++", '+', 'Q'),
+    row(
+        "GET /events/schemas/{type}",
+        None,
+        "+++++++++++++++++++++",
+        '+',
+        'Q',
+    ),
+    row("GET /docs", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("GET /docs/{file}", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("POST /leads", None, "+++++++++++++++++++++", '+', 'Q'),
+    row("POST /leads/{id}/resend", None, "+++++++++++++++++++++", '+', 'Q'),
     // Leads.
-    row("POST /leads/{id}/verify", None, "TTTTTTTTT+T", 'T', 'T'),
-    row("POST /leads/{id}/tenants", None, "T+NFFFFFFTT", 'T', 'T'),
-    row("GET /leads", Some(ViewLead), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /leads/count", Some(ViewLead), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /leads/{id}", Some(ViewLead), "T+NF+FFFFTT", 'T', 'T'),
-    row("PATCH /leads/{id}", Some(UpdateLead), "TFFF+FFFFTT", 'T', 'T'),
-    row("DELETE /leads/{id}", Some(DeleteLead), "TFFF+FFFFTT", 'T', 'T'),
+    row("POST /leads/{id}/verify", None, "TTTTTTTTT+TTTTTTTTTTT", 'T', 'T'),
+    row(
+        "POST /leads/{id}/tenants",
+        None,
+        "T+NFFFFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row("GET /leads", Some(ViewLead), "TFFF+FFFFTTFTFFFFFFFF", 'T', 'T'),
+    row(
+        "GET /leads/count",
+        Some(ViewLead),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /leads/{id}",
+        Some(ViewLead),
+        "T+NF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /leads/{id}",
+        Some(UpdateLead),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /leads/{id}",
+        Some(DeleteLead),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
     // Tenants.
-    row("POST /tenants", Some(CreateTenant), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /tenants", Some(ViewTenant), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /tenants/count", Some(ViewTenant), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /tenants/{id}", Some(ViewTenant), "T+NF+F+FNTT", 'T', 'T'),
-    row("PATCH /tenants/{id}", Some(UpdateTenant), "TFFF+F+FNTT", 'T', 'T'),
+    row(
+        "POST /tenants",
+        Some(CreateTenant),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants",
+        Some(ViewTenant),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/count",
+        Some(ViewTenant),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}",
+        Some(ViewTenant),
+        "T+NF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /tenants/{id}",
+        Some(UpdateTenant),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
     row(
         "GET /tenant-keys/{key}",
         Some(ViewTenant),
-        "T++F+F+F+TT",
+        "T++F+F+F+TT+T++++++++",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/provision",
         Some(ProvisionTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/jobs",
         Some(ViewTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+++N++++",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/jobs/{jobId}",
         Some(ViewTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+++N++++",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/jobs/{jobId}/retry",
         Some(ProvisionTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/jobs/{jobId}/cancel",
         Some(ProvisionTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/export",
         Some(ExportTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFN++++",
         'T',
         'T',
     ),
@@ -152,193 +242,605 @@ const POLICY: &[Row] = &[
     row(
         "DELETE /tenants/{id}",
         Some(DeleteTenant),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/suspend",
         Some(UpdateTenant),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/reactivate",
         Some(UpdateTenant),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/change-tier",
         Some(UpdateTenant),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "POST /tenants/{id}/offboard",
         Some(DeleteTenant),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/resources",
         Some(ViewTenant),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+++N++++",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/audit",
         Some(ViewAuditLog),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "GET /tenants/{id}/audit/verify",
         Some(ViewAuditLog),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     // Accounts. A tenant that a lead became is not the lead's account.
-    row("POST /contacts", Some(CreateContact), "TFFF+F+FNTT", 'T', 'T'),
-    row("GET /contacts", Some(ViewContact), "TFFF+F+FNTT", 'T', 'T'),
-    row("GET /contacts/count", Some(ViewContact), "TFFF+F+FNTT", 'T', 'T'),
-    row("GET /contacts/{id}", Some(ViewContact), "TFFF+F+FNTT", 'T', 'T'),
+    row(
+        "POST /contacts",
+        Some(CreateContact),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /contacts",
+        Some(ViewContact),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /contacts/count",
+        Some(ViewContact),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /contacts/{id}",
+        Some(ViewContact),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
     row(
         "PATCH /contacts/{id}",
         Some(UpdateContact),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FNSIII",
         'T',
         'T',
     ),
     row(
         "DELETE /contacts/{id}",
         Some(DeleteContact),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FNSIII",
         'T',
         'T',
     ),
     row(
         "POST /tenant-configs",
         Some(CreateTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FNSIII",
         'T',
         'T',
     ),
     row(
         "GET /tenant-configs",
         Some(ViewTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "GET /tenant-configs/count",
         Some(ViewTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "GET /tenant-configs/{id}",
         Some(ViewTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "PATCH /tenant-configs/{id}",
         Some(UpdateTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FNSIII",
         'T',
         'T',
     ),
     row(
         "DELETE /tenant-configs/{id}",
         Some(DeleteTenantConfig),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FNSIII",
         'T',
         'T',
     ),
     // Plans: everybody with a role sees what is on sale.
-    row("POST /plans", Some(CreatePlan), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /plans", Some(ViewPlan), "T++F+F+F+TT", 'T', 'T'),
-    row("GET /plans/{id}", Some(ViewPlan), "T++F+F+F+TT", 'T', 'T'),
-    row("PATCH /plans/{id}", Some(UpdatePlan), "TFFF+FFFFTT", 'T', 'T'),
-    row("DELETE /plans/{id}", Some(DeletePlan), "TFFF+FFFFTT", 'T', 'T'),
+    row("POST /plans", Some(CreatePlan), "TFFF+FFFFTTFTFFFFFFFF", 'T', 'T'),
+    row("GET /plans", Some(ViewPlan), "T++F+F+F+TT+T++++++++", 'T', 'T'),
+    row(
+        "GET /plans/{id}",
+        Some(ViewPlan),
+        "T++F+F+F+TT+T++++++++",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /plans/{id}",
+        Some(UpdatePlan),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /plans/{id}",
+        Some(DeletePlan),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
     // A lead takes a plan for the tenant that it became, and looks at what it took.
     row(
         "POST /subscriptions",
         Some(CreateSubscription),
-        "T+NF+F+FNTT",
+        "T+NF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     row(
         "GET /subscriptions",
         Some(ViewSubscription),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "GET /subscriptions/{id}",
         Some(ViewSubscription),
-        "T+NF+F+FNTT",
+        "T+NF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "PATCH /subscriptions/{id}",
         Some(UpdateSubscription),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     row(
         "POST /subscriptions/{id}/cancel",
         Some(DeleteSubscription),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T+FFNSIII",
         'T',
         'T',
     ),
     // What is owed is read by who owes it, and written by operators.
-    row("POST /invoices", Some(CreateInvoice), "TFFF+FFFFTT", 'T', 'T'),
-    row("GET /invoices", Some(ViewInvoice), "TFFF+F+FNTT", 'T', 'T'),
-    row("GET /invoices/count", Some(ViewInvoice), "TFFF+F+FNTT", 'T', 'T'),
-    row("GET /invoices/{id}", Some(ViewInvoice), "TFFF+F+FNTT", 'T', 'T'),
+    row(
+        "POST /invoices",
+        Some(CreateInvoice),
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /invoices",
+        Some(ViewInvoice),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /invoices/count",
+        Some(ViewInvoice),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /invoices/{id}",
+        Some(ViewInvoice),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
     row(
         "GET /invoices/{id}/download",
         Some(ViewInvoice),
-        "TFFF+F+FNTT",
+        "TFFF+F+FNTT+T++FN++++",
         'T',
         'T',
     ),
     row(
         "PATCH /invoices/{id}",
         Some(UpdateInvoice),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
         'T',
         'T',
     ),
     row(
         "DELETE /invoices/{id}",
         Some(DeleteInvoice),
-        "TFFF+FFFFTT",
+        "TFFF+FFFFTTFTFFFFFFFF",
+        'T',
+        'T',
+    ),
+    // People of a tenant, and persons.
+    row(
+        "POST /invitations/accept",
+        None,
+        "TFFFFFNNNTTN+NNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /invitations/decline",
+        None,
+        "TFFFFFNNNTTN+NNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/invitations",
+        Some(ViewUserInvitation),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/invitations",
+        Some(CreateUserInvitation),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/invitations/bulk",
+        Some(CreateUserInvitation),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/invitations/{invitationId}",
+        Some(ViewUserInvitation),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenants/{id}/invitations/{invitationId}",
+        Some(DeleteUserInvitation),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/invitations/{invitationId}/resend",
+        Some(UpdateUserInvitation),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/tenant-configs",
+        Some(ViewTenant),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/tenant-configs",
+        Some(UpdateTenant),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenants/{id}/tenant-configs/{configId}",
+        Some(UpdateTenant),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/users",
+        Some(ViewTenantUser),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/users",
+        Some(CreateTenantUser),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/users/{userId}",
+        Some(ViewTenantUser),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenants/{id}/users/{userId}",
+        Some(DeleteTenantUser),
+        "TFFF+F+FNTTFT++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /tenants/{id}/users/{userId}",
+        Some(UpdateTenantUser),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/users/{userId}/activate",
+        Some(UpdateTenantUser),
+        "TFFF+F+FNTTFT++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/users/{userId}/deactivate",
+        Some(UpdateTenantUser),
+        "TFFF+F+FNTTFT++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenant-prefs",
+        Some(ViewUserTenantPreference),
+        "TFFFFF+F+TT+T++++++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /user-tenant-prefs",
+        Some(CreateUserTenantPreference),
+        "TFFFFF+F+TT+T++++SIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenant-prefs/count",
+        Some(ViewUserTenantPreference),
+        "TFFFFF+F+TT+T++++++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenant-prefs/{id}",
+        Some(ViewUserTenantPreference),
+        "TFFFFFNFNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /user-tenant-prefs/{id}",
+        Some(DeleteUserTenantPreference),
+        "TFFFFFNFNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /user-tenant-prefs/{id}",
+        Some(UpdateUserTenantPreference),
+        "TFFFFFNFNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /user/{id}",
+        Some(DeleteUser),
+        "TFFF+FNNNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user/{id}/export",
+        Some(ExportUser),
+        "TFFF+FNNNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user/{id}/invitations",
+        Some(ViewAllTenantOfSelf),
+        "TFFF+FNFNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user/{id}/tenants",
+        Some(ViewAllTenantOfSelf),
+        "TFFF+FNFNTT+TNNNNNNNN",
+        'T',
+        'T',
+    ),
+    // What they may do.
+    row(
+        "GET /groups/{id}/user",
+        Some(ViewUserGroupList),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /groups/{id}/user",
+        Some(CreateUserGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /groups/{id}/user/bulk",
+        Some(CreateMultipleUserGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /groups/{id}/user/{userId}",
+        Some(RemoveMemberFromUserGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /groups/{id}/user/{userId}",
+        Some(UpdateMemberInUserGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row("GET /permissions", None, "T++++++++TT+T++++++++", 'T', 'T'),
+    row(
+        "GET /tenants/{id}/groups",
+        Some(ViewGroupList),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/groups",
+        Some(CreateGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/groups/{groupId}",
+        Some(ViewGroupList),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenants/{id}/groups/{groupId}",
+        Some(DeleteGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /tenants/{id}/groups/{groupId}",
+        Some(UpdateGroup),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/roles",
+        Some(ViewRoles),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /tenants/{id}/roles",
+        Some(CreateRoles),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /tenants/{id}/roles/{roleId}",
+        Some(ViewRoles),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /tenants/{id}/roles/{roleId}",
+        Some(DeleteRoles),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /tenants/{id}/roles/{roleId}",
+        Some(UpdateRoles),
+        "TFFF+F+FNTT+T++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenants/{id}/effective-permissions",
+        Some(ViewUserPermissions),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenants/{id}/user-groups",
+        Some(ViewUserTenant),
+        "TFFF+F+FNTT+T+++N++++",
+        'T',
+        'T',
+    ),
+    row(
+        "GET /user-tenants/{id}/user-level-permissions",
+        Some(ViewUserPermissions),
+        "TFFF+F+FNTT+T++FN++++",
+        'T',
+        'T',
+    ),
+    row(
+        "POST /user-tenants/{id}/user-level-permissions",
+        Some(CreateUserPermissions),
+        "TFFF+F+FNTTFT++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "DELETE /user-tenants/{id}/user-level-permissions/{permission}",
+        Some(DeleteUserPermissions),
+        "TFFF+F+FNTTFT++FNSIII",
+        'T',
+        'T',
+    ),
+    row(
+        "PATCH /user-tenants/{id}/user-level-permissions/{permission}",
+        Some(UpdateUserPermissions),
+        "TFFF+F+FNTTFT++FNSIII",
         'T',
         'T',
     ),
     // Application planes.
-    row("POST /webhook", None, "TTTTTTTTTT+", 'T', 'Q'),
+    row("POST /webhook", None, "TTTTTTTTTT+TTTTTTTTTT", 'T', 'Q'),
 ];
 
-type Items = Vec<HashMap<String, AttributeValue>>;
+pub(crate) type Items = Vec<HashMap<String, AttributeValue>>;
 
 /// How a request says who sends it.
 enum Proof {
@@ -392,6 +894,7 @@ async fn a_refusal_comes_before_the_body_is_looked_at() {
 
     for row in POLICY.iter().filter(|row| takes_body(row.route)) {
         let scene = Scene::of(row.route).await;
+        let proofs = callers(&scene, row).await;
         let before = state(&scene.app).await;
         let large = "[".repeat(300 * 1024);
         let bodies = [
@@ -401,13 +904,22 @@ async fn a_refusal_comes_before_the_body_is_looked_at() {
             ("application/json", &large),
         ];
         let expected: Vec<Letter> = row.callers.chars().collect();
-        for (position, proof) in callers(&scene, row).into_iter().enumerate() {
+        for (position, proof) in proofs.into_iter().enumerate() {
             // Those who are let in hear what is wrong with the body; a signature is made over the body, so there is none here.
-            // Where the body names the tenant, it has to be read to know that it is out of reach.
-            let is_read = expected[position] == 'N' && names_tenant_in_body(row.route);
+            // Where the body names the tenant or the invitation, it has to be read to know whether that is out of reach; and a
+            // member's own things are looked for when it is clear what to do with them.
+            let is_read = expected[position] == 'N'
+                && (names_tenant_in_body(row.route)
+                    || is_of_member(row.route)
+                    || row.route.starts_with("POST /invitations/"));
             // And what a lead may ask for stands in the body: for a subscription of its own, and nothing else.
             let is_leads = [1, 2].contains(&position) && row.route == "POST /tenants/{id}/provision";
-            if expected[position] == '+' || is_read || is_leads || matches!(proof, Proof::Signature) {
+            // Whether the member is active and the tenant in service is known once the request is carried out, and so is
+            // what nobody does to oneself.
+            let is_known_later =
+                matches!(expected[position], 'I' | 'S') || matches!(position, ITSELF | OF_SUSPENDED);
+            let is_let_in = expected[position] == '+' || is_known_later;
+            if is_let_in || is_read || is_leads || matches!(proof, Proof::Signature) {
                 continue;
             }
             for (content_type, body) in bodies {
@@ -607,18 +1119,19 @@ async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
         "{}: a letter for each caller",
         row.route
     );
-    let mut before = state(&scene.app).await;
     // Refusals first: a request that is let in may change what the next one finds.
     let (refused, let_in): (Vec<_>, Vec<_>) = callers(&scene, row)
+        .await
         .into_iter()
         .enumerate()
-        .partition(|(position, _)| expected[*position] != '+');
+        .partition(|(position, _)| expected[*position] != '+' && *position != OF_SUSPENDED);
+    let mut before = state(&scene.app).await;
     let mut broken_letters = BTreeSet::new();
     for (position, proof) in refused {
         let answer = send(&scene, row.route, &proof).await;
         letters[position] = judge(row, CALLERS[position], &answer, expected[position], wrong);
-        check_unchanged(&scene.app, row, CALLERS[position], &mut before, wrong).await;
     }
+    check_unchanged(&scene.app, row, "somebody", &mut before, wrong).await;
     for (name, proof) in broken(&scene, row.route).await {
         let answer = send(&scene, row.route, &proof).await;
         broken_letters.insert(judge(row, name, &answer, row.broken, wrong));
@@ -632,11 +1145,22 @@ async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
     let query = judge(row, "token in the query", &answer, row.query, wrong);
     check_unchanged(&scene.app, row, "token in the query", &mut before, wrong).await;
     for (position, proof) in let_in {
-        if !row.route.starts_with("GET ") && is_of_account(row.route) {
+        if !row.route.starts_with("GET ") && (is_of_account(row.route) || is_about_people(row.route)) {
             scene.renew(row.route).await;
         }
+        let proof = match proof {
+            Proof::Bearer(_) if position == ITSELF => itself(&scene, row),
+            Proof::Bearer(code) if code.starts_with("tic_") => code_of_invitation(&scene),
+            proof => proof,
+        };
+        if position == OF_SUSPENDED {
+            scene.app.force_status(&scene.tenant_id, "SUSPENDED").await;
+        }
         let answer = send(&scene, row.route, &proof).await;
-        letters[position] = judge(row, CALLERS[position], &answer, '+', wrong);
+        if position == OF_SUSPENDED {
+            scene.app.force_status(&scene.tenant_id, "ACTIVE").await;
+        }
+        letters[position] = judge(row, CALLERS[position], &answer, expected[position], wrong);
     }
     letters.extend(broken_letters);
     letters.push(query);
@@ -688,7 +1212,7 @@ async fn check_unchanged(
 }
 
 /// Everything in the table but the counters of rate limits, which count refusals on purpose.
-async fn state(app: &TestApp) -> Items {
+pub(crate) async fn state(app: &TestApp) -> Items {
     let mut items = app.items().await;
     items.retain(|item| !item["pk"].as_s().is_ok_and(|pk| pk.starts_with("RATE#")));
     items
@@ -697,8 +1221,10 @@ async fn state(app: &TestApp) -> Items {
 fn letter_of(answer: &Answer) -> Letter {
     match answer.status.as_u16() {
         401 => 'T',
+        403 if answer.text_at("/code") == "membership_inactive" => 'I',
         403 => 'F',
         404 => 'N',
+        409 if answer.text_at("/code") == "tenant_suspended" => 'S',
         400 if answer.text_at("/code") == "unknown_query_member" => 'Q',
         _ => '+',
     }
@@ -725,16 +1251,14 @@ fn prove<'a>(scene: &Scene, route: &str, call: Call<'a>, proof: &Proof) -> Call<
 }
 
 /// The proofs of `CALLERS`, in their order.
-fn callers(scene: &Scene, row: &Row) -> Vec<Proof> {
+async fn callers(scene: &Scene, row: &Row) -> Vec<Proof> {
     let app = &scene.app;
-    let with: Vec<Permission> = row
-        .permission
-        .map_or_else(|| Permission::all().collect(), |permission| vec![permission]);
+    let with = held(row.permission);
     let others: Vec<Permission> = match row.permission {
         None => Permission::all().collect(),
         Some(permission) => Permission::all().filter(|other| *other != permission).collect(),
     };
-    vec![
+    let mut callers = vec![
         Proof::None,
         Proof::Bearer(scene.own_token(row.route).to_owned()),
         Proof::Bearer(scene.stranger.token.clone()),
@@ -746,7 +1270,51 @@ fn callers(scene: &Scene, row: &Row) -> Vec<Proof> {
         Proof::Bearer(app.member_with(&scene.elsewhere, with)),
         Proof::Bearer(scene.code.clone()),
         Proof::Signature,
-    ]
+        itself(scene, row),
+        code_of_invitation(scene),
+        Proof::Bearer(app.member_as(&scene.tenant_id, SystemRole::Owner)),
+        Proof::Bearer(app.member_as(&scene.tenant_id, SystemRole::Admin)),
+        Proof::Bearer(app.member_as(&scene.tenant_id, SystemRole::Member)),
+        Proof::Bearer(of_both(scene).await),
+        Proof::Bearer(app.member_as(&scene.tenant_id, SystemRole::Owner)),
+    ];
+    callers.extend(app.no_members(&scene.tenant_id).await.map(Proof::Bearer));
+    callers
+}
+
+/// The person that the path names; on routes about nobody, a member.
+fn itself(scene: &Scene, row: &Row) -> Proof {
+    let with = held(row.permission);
+    Proof::Bearer(match &scene.people {
+        Some(_) => scene.persons_token(with),
+        None => scene.app.member_with(&scene.tenant_id, with),
+    })
+}
+
+/// The code of an invitation to the tenant; one that never was, where there is none.
+fn code_of_invitation(scene: &Scene) -> Proof {
+    let code = scene.people.as_ref().map(|people| people.code.clone());
+    Proof::Bearer(code.unwrap_or_else(|| format!("tic_{}", "A".repeat(88))))
+}
+
+/// The token, for the one tenant, of somebody who is an owner of the other as well.
+async fn of_both(scene: &Scene) -> String {
+    let (app, tenant_id) = (&scene.app, &scene.tenant_id);
+    let email = format!("{}@both.example", app.unknown_id());
+    // Nobody joins a tenant that is not in service; this person did before.
+    let answer = app.get(&format!("/tenants/{tenant_id}")).bearer(&app.operator());
+    let status = answer.send().await.expect(200).text_at("/status");
+    app.force_status(tenant_id, "ACTIVE").await;
+    app.join_as(tenant_id, &email, SystemRole::Owner).await;
+    app.force_status(tenant_id, &status).await;
+    app.join_as(&scene.elsewhere, &email, SystemRole::Owner)
+        .await
+        .token
+}
+
+/// With no permission, operators and members hold all or nothing.
+fn held(permission: Option<Permission>) -> Vec<Permission> {
+    permission.map_or_else(|| Permission::all().collect(), |permission| vec![permission])
 }
 
 /// Proofs that prove nothing, most of which would open every route if one check were missing.
@@ -968,9 +1536,15 @@ fn public_key(jwks: &str) -> (Vec<u8>, Vec<u8>) {
     (x, point)
 }
 
-/// The two routes whose proof is compared with something in the table, by the handler.
+/// The routes whose proof is compared with something in the table, by the handler.
 fn is_looked_up(route: &str) -> bool {
-    matches!(route, "POST /leads/{id}/verify" | "POST /webhook")
+    matches!(
+        route,
+        "POST /leads/{id}/verify"
+            | "POST /webhook"
+            | "POST /invitations/accept"
+            | "POST /invitations/decline"
+    )
 }
 
 fn takes_body(route: &str) -> bool {
@@ -993,10 +1567,10 @@ fn legend() -> String {
     }
     let _ = writeln!(
         text,
-        "12 every token that is expired, forged, confused, misplaced or for somebody else"
+        "22 every token that is expired, forged, confused, misplaced or for somebody else"
     );
-    let _ = writeln!(text, "13 a good token in the query string\n");
-    let numbers: Vec<String> = (1..=13).map(|number| (number % 10).to_string()).collect();
+    let _ = writeln!(text, "23 a good token in the query string\n");
+    let numbers: Vec<String> = (1..=23).map(|number| (number % 10).to_string()).collect();
     let _ = writeln!(text, "{:31} {}", "", numbers.join(" "));
     text
 }

@@ -1,7 +1,8 @@
 use std::fmt::Write as _;
 
-use serde_json::json;
-use tenantry_testing::{Answer, TestApp};
+use serde_json::{Value, json};
+use tenantry_domain::SystemRole;
+use tenantry_testing::{Answer, Person, TestApp};
 
 use crate::contract::scene::{Scene, routes, split};
 
@@ -21,8 +22,23 @@ async fn what_each_endpoint_costs() {
             (_, "GET /leads" | "GET /tenants") => LIST_CALLS,
             // The figures, and beside it the list of what is undelivered, in its four shards.
             (_, "GET /metrics") => 1 + LIST_CALLS,
-            // The trail's head first, then entries up to it.
-            (_, "GET /tenants/{id}/audit/verify") => 2,
+            // The trail's head first, then entries up to it. The members and the roles that they have, at once; what a person
+            // is known by first, then what is known of it; a member and its groups.
+            (
+                _,
+                "GET /tenants/{id}/audit/verify"
+                | "GET /tenants/{id}/users"
+                | "GET /user/{id}/tenants"
+                | "GET /user/{id}/invitations"
+                | "GET /user-tenants/{id}/user-groups",
+            ) => 2,
+            // The person, its memberships with their tenants, the preferences in each, and the invitations to it. The group, the
+            // places in it, and the members that have them.
+            (_, "GET /user/{id}/export" | "DELETE /tenants/{id}/groups/{groupId}") => 4,
+            // The member with its roles; its groups, preferences and invitations, which go with it.
+            (_, "DELETE /tenants/{id}/users/{userId}") => 5,
+            // A person leaves one tenant after the other.
+            (_, "DELETE /user/{id}") => 10,
             ("GET", _) => 1,
             _ => 2,
         };
@@ -41,6 +57,99 @@ async fn what_each_endpoint_costs() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("capacity", table);
     });
+}
+
+/// What a member costs does not depend on how many there are: pages of them, one of them, what one may do (which is what a token
+/// is made from), and every kind of change.
+#[tokio::test]
+async fn a_tenant_with_100_000_members_costs_what_one_with_10_does() {
+    let few = cost_among(10).await;
+    let many = cost_among(100_000).await;
+
+    assert_eq!(few, many);
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("capacity-of-members", many);
+    });
+}
+
+async fn cost_among(members: usize) -> String {
+    let app = TestApp::start().await;
+    let tenant_id = app.tenant("acme").await;
+    let role = app.role(&tenant_id, SystemRole::Member);
+    let joined = app.join(&tenant_id, "member@acme.com", &role).await;
+    let path = format!("/tenants/{tenant_id}/users");
+    app.clock.advance_minutes(1);
+    copy_member(&app, &joined, members - 1);
+    let mut table = "calls   read  write  request\n".to_owned();
+    let mut send = async |name: &str, method: &str, path: &str, body: Value| {
+        let call = app.call(method, path).bearer(&app.operator());
+        let call = if body.is_null() { call } else { call.json(&body) };
+        let answer = call.send().await;
+        assert!(answer.status.is_success(), "{name}: {}", answer.text);
+        write_line(&mut table, name, &answer);
+        answer
+    };
+
+    let page = send("members", "GET", &format!("{path}?limit=5"), Value::Null).await;
+    let cursor = page.text_at("/nextCursor");
+    let next = format!("{path}?limit=5&cursor={cursor}");
+    send("members, a page further", "GET", &next, Value::Null).await;
+    let by_email = format!("{path}?email=member@acme.com");
+    send("members with an address", "GET", &by_email, Value::Null).await;
+    let person = format!("{path}/{}", joined.user_id);
+    send("a member", "GET", &person, Value::Null).await;
+    let access = format!("/user-tenants/{}", joined.membership_id);
+    let effective = format!("{access}/effective-permissions?tenantId={tenant_id}");
+    send("what a member may do", "GET", &effective, Value::Null).await;
+    let body = TestApp::new_user("new@acme.com", &role);
+    send("add a member", "POST", &path, body).await;
+    let body =
+        json!({ "email": "invited@acme.com", "firstName": "Grace", "lastName": "Hopper", "roleId": role });
+    let invitations = format!("/tenants/{tenant_id}/invitations");
+    send("invite somebody", "POST", &invitations, body).await;
+    let code = app.last_invitation_code().await;
+    let accept = app.post("/invitations/accept").bearer(&code).json(&json!({}));
+    let accepted = accept.send().await.expect(200);
+    send(
+        "change a member",
+        "PATCH",
+        &person,
+        json!({ "designation": "Clerk" }),
+    )
+    .await;
+    let body = json!({ "permission": "ViewContact", "allowed": true });
+    let overrides = format!("{access}/user-level-permissions?tenantId={tenant_id}");
+    send("allow a member more", "POST", &overrides, body).await;
+    let body = json!({ "roleId": app.role(&tenant_id, SystemRole::Admin) });
+    send("give a member another role", "PATCH", &person, body).await;
+    let deactivate = format!("{person}/deactivate");
+    send("deactivate a member", "POST", &deactivate, Value::Null).await;
+    send("remove a member", "DELETE", &person, Value::Null).await;
+    write_line(&mut table, "accept an invitation", &accepted);
+    table
+}
+
+/// Writes the same member under other ids and addresses, straight into the table.
+fn copy_member(app: &TestApp, joined: &Person, copies: usize) {
+    let table = &app.product.table;
+    let items = table.items().expect("the table can be read").into_iter();
+    let is_member = |item: &Value| item["type"]["S"] == "membership";
+    let item = items
+        .filter(is_member)
+        .find(|item| item["id"]["S"] == joined.membership_id);
+    let item = item.expect("the member is in the table").to_string();
+    let numbers: Vec<usize> = (0..copies).collect();
+    for some in numbers.chunks(1000) {
+        let copies = some.iter().map(|number| {
+            let renamed = |id: &str| format!("{number:08x}{}", &id[8..]);
+            let copy = item
+                .replace(&joined.membership_id, &renamed(&joined.membership_id))
+                .replace(&joined.user_id, &renamed(&joined.user_id))
+                .replace("member@acme.com", &format!("member.{number:06}@acme.com"));
+            serde_json::from_str(&copy).expect("it was JSON before")
+        });
+        table.import(copies.collect()).expect("the table can be written");
+    }
 }
 
 /// Requests whose cost is another one than that of the route's sample.

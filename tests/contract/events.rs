@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tenantry_app::TraceContext;
+use tenantry_domain::Permission;
 use tenantry_local::ReceivedMail;
 use tenantry_testing::TestApp;
 
@@ -9,10 +10,21 @@ use crate::contract::openapi::check;
 use crate::contract::scene::Scene;
 
 /// What can go over the bus: a new type gets a line here and a step in `everything_that_can_be_told`.
-const TYPES: [&str; 34] = [
+const TYPES: [&str; 57] = [
     "contact.created.v1",
     "contact.deleted.v1",
     "contact.updated.v1",
+    "group.created.v1",
+    "group.deleted.v1",
+    "group.member_removed.v1",
+    "group.member_updated.v1",
+    "group.members_added.v1",
+    "group.updated.v1",
+    "invitation.accepted.v1",
+    "invitation.created.v1",
+    "invitation.declined.v1",
+    "invitation.revoked.v1",
+    "invitation.sent_again.v1",
     "invoice.cancelled.v1",
     "invoice.issued.v1",
     "invoice.overdue.v1",
@@ -21,9 +33,19 @@ const TYPES: [&str; 34] = [
     "lead.erased.v1",
     "lead.updated.v1",
     "lead.verified.v1",
+    "member.activated.v1",
+    "member.created.v1",
+    "member.deactivated.v1",
+    "member.joined.v1",
+    "member.permissions_changed.v1",
+    "member.removed.v1",
+    "member.updated.v1",
     "plan.archived.v1",
     "plan.created.v1",
     "plan.updated.v1",
+    "role.created.v1",
+    "role.deleted.v1",
+    "role.updated.v1",
     "subscription.cancelled.v1",
     "subscription.changed.v1",
     "subscription.created.v1",
@@ -44,6 +66,8 @@ const TYPES: [&str; 34] = [
     "tenant.tier_change_requested.v1",
     "tenant.tier_changed.v1",
     "tenant.updated.v1",
+    "user.erased.v1",
+    "user.updated.v1",
 ];
 
 #[tokio::test]
@@ -98,8 +122,16 @@ async fn mails_are_these_whole() {
     let mails = app.mails().await;
 
     let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects, ["Confirm your e-mail address", "Acme Ltd is ready"]);
-    for (name, mail) in ["verify_lead", "tenant_welcome"].into_iter().zip(&mails) {
+    assert_eq!(
+        subjects[..2],
+        ["Confirm your e-mail address", "Acme Ltd is ready"]
+    );
+    // Somebody who was added, somebody who joined, somebody who was sent a second code, and somebody who declined.
+    assert_eq!(subjects[2..], ["You are invited to Acme"; 5]);
+    for (name, mail) in ["verify_lead", "tenant_welcome", "invitation"]
+        .into_iter()
+        .zip(&mails)
+    {
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(format!("mail-{name}"), picture(mail));
         });
@@ -153,9 +185,19 @@ async fn personal_data_and_secrets_are_in_no_event_but_those_that_need_them() {
             .as_str()
             .is_some_and(|kind| kind.ends_with("_requested.v1"));
         let secrets: &[&str] = if is_request { &[] } else { &["secret", "callback"] };
-        for secret in ["Ada", "Lovelace", "ada@acme.com", "Grace", "grace@", "tlc_"]
-            .iter()
-            .chain(secrets)
+        for secret in [
+            "Ada",
+            "Lovelace",
+            "ada@acme.com",
+            "Grace",
+            "grace@",
+            "Alan",
+            "alan@",
+            "tlc_",
+            "tic_",
+        ]
+        .iter()
+        .chain(secrets)
         {
             assert!(!text.contains(secret), "{secret} is in {text}");
         }
@@ -239,6 +281,7 @@ async fn everything_that_can_be_told() -> TestApp {
     app.delete(&path).bearer(&operator).send().await.expect(204);
     live_on(&app, &tenant_id).await;
     everything_about_billing(&app).await;
+    everything_about_members(&app).await;
     app.settle().await;
     app
 }
@@ -328,6 +371,71 @@ async fn everything_about_billing(app: &TestApp) {
     call.send().await.expect(201);
     app.clock.advance_minutes(24 * 60);
     app.sweep_billing().await;
+}
+
+/// A role and a group that come and go; somebody who is added, somebody who is invited and joins, and those who do not.
+async fn everything_about_members(app: &TestApp) {
+    let order = async |method: &str, path: &str, body: Value| {
+        let call = app.call(method, path).bearer(&app.operator());
+        let call = if body.is_null() { call } else { call.json(&body) };
+        let answer = call.send().await;
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+        answer
+    };
+    let tenant_id = &app.tenant("staffed").await;
+    let tenant = format!("/tenants/{tenant_id}");
+    let role = app
+        .custom_role(tenant_id, "Editor", [Permission::ViewTenant])
+        .await;
+    let role_path = format!("{tenant}/roles/{role}");
+    order("PATCH", &role_path, json!({ "description": "Edits." })).await;
+    let body = TestApp::new_user("grace@acme.com", &role);
+    let added = order("POST", &format!("{tenant}/users"), body).await;
+    let ada = app.join(tenant_id, "ada@acme.com", &role).await;
+    let user_path = format!("{tenant}/users/{}", ada.user_id);
+    order("PATCH", &user_path, json!({ "designation": "Analyst" })).await;
+    order("PATCH", &user_path, json!({ "lastName": "Lovelace" })).await;
+
+    let group = order("POST", &format!("{tenant}/groups"), json!({ "name": "Sales" })).await;
+    let group_path = format!("{tenant}/groups/{}", group.text_at("/id"));
+    order("PATCH", &group_path, json!({ "description": "They sell." })).await;
+    let members = format!("/groups/{}/user", group.text_at("/id"));
+    let place = json!({ "userTenantId": ada.membership_id, "isOwner": false });
+    order("POST", &format!("{members}?tenantId={tenant_id}"), place).await;
+    let place = format!("{members}/{}?tenantId={tenant_id}", ada.user_id);
+    order("PATCH", &place, json!({ "isOwner": true })).await;
+    order("DELETE", &place, Value::Null).await;
+    order("DELETE", &group_path, Value::Null).await;
+
+    let path = format!(
+        "/user-tenants/{}/user-level-permissions?tenantId={tenant_id}",
+        ada.membership_id
+    );
+    order(
+        "POST",
+        &path,
+        json!({ "permission": "ViewContact", "allowed": true }),
+    )
+    .await;
+    for command in ["deactivate", "activate"] {
+        order("POST", &format!("{user_path}/{command}"), Value::Null).await;
+    }
+    let person = format!("{tenant}/users/{}", added.text_at("/id"));
+    order("DELETE", &person, Value::Null).await;
+    order("DELETE", &format!("/user/{}", ada.user_id), Value::Null).await;
+
+    let invitations = format!("{tenant}/invitations");
+    let wish = json!({ "email": "alan@acme.com", "firstName": "Alan", "roleId": role });
+    let invited = order("POST", &invitations, wish.clone()).await;
+    let path = format!("{invitations}/{}", invited.text_at("/id"));
+    order("POST", &format!("{path}/resend"), Value::Null).await;
+    order("DELETE", &path, Value::Null).await;
+    app.clock.advance_minutes(1);
+    order("POST", &invitations, wish).await;
+    let code = app.last_invitation_code().await;
+    let decline = app.post("/invitations/decline").bearer(&code).json(&json!({}));
+    decline.send().await.expect(204);
+    order("DELETE", &role_path, Value::Null).await;
 }
 
 fn picture(mail: &ReceivedMail) -> String {

@@ -3,7 +3,9 @@
 mod authorization;
 mod capacity;
 mod events;
+mod isolation;
 mod openapi;
+mod people;
 mod permissions;
 mod scene;
 mod template;

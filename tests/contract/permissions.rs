@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use serde_json::{Value, json};
 use tenantry_api::Edge;
 use tenantry_app::{App, Keyring, Report, take_report};
-use tenantry_domain::{Dialect, Entropy as _, Outcome, Wire};
+use tenantry_domain::{Dialect, Entropy as _, Outcome, SystemRole, Wire};
 use tenantry_local::TABLE;
 use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
@@ -211,6 +211,10 @@ async fn erase_tenant(app: &TestApp) {
         let tenant = tenant.parse().expect("it is an id");
         let taken = take_report(&app.context("permissions"), tenant, &report).await;
         taken.expect("the job is open");
+        if command == "provision" {
+            app.join_as(&tenant.to_string(), "grace@erased.example", SystemRole::Member)
+                .await;
+        }
     }
     let path = format!("/tenants/{tenant}");
     app.delete(&path).bearer(&app.operator()).send().await.expect(204);
@@ -260,6 +264,8 @@ async fn send_all(scene: &Scene, route: &str) {
     prove(scene.request(route)).send().await;
     scene.request(route).bearer("tlc_wrong").send().await;
     scene.request(route).bearer(scene.own_token(route)).send().await;
+    let owner = app.member_as(&scene.tenant_id, SystemRole::Owner);
+    scene.request(route).bearer(&owner).send().await;
     let queries: &[&str] = match route {
         "GET /leads" => &["?state=VERIFIED", "?state=UNVERIFIED"],
         "GET /tenants" => &[
@@ -297,6 +303,11 @@ async fn send_all(scene: &Scene, route: &str) {
             // Refused, and then looked up: it might be the repeat of a request that was carried out.
             let call = app.post("/tenants").bearer(&operator).json(&taken);
             call.header("idempotency-key", "other").send().await.expect(409);
+        }
+        "PATCH /tenants/{id}" => {
+            let body = json!({ "name": "Acme & Daughters" });
+            let call = scene.bare(route).bearer(&owner).json(&body);
+            call.send().await.expect(200);
         }
         "POST /tenants/{id}/provision" => {
             let body = json!({ "subscriptionId": app.unknown_id() });
@@ -358,7 +369,7 @@ fn fits(pattern: &str, partition: &str) -> bool {
 #[tokio::test]
 async fn a_role_permits_the_calls_that_its_function_makes_and_no_partition_or_action_beyond() {
     let template = template();
-    let heard = listen().await;
+    let heard = Box::pin(listen()).await;
     let on_table = |name: &str| -> Vec<Value> {
         let statements = statements(&template, name).into_iter();
         let is_on_table = |statement: &Value| {

@@ -1,8 +1,13 @@
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 use tenantry_api::Access;
 use tenantry_app::signature;
-use tenantry_domain::Clock as _;
+use tenantry_domain::{Clock as _, Permission, Scope as Reach};
 use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead};
+
+use crate::contract::people::People;
 
 /// An installation in which one route can be tried by everybody: two leads that are not each other, two tenants, and what
 /// the route's path names.
@@ -22,6 +27,8 @@ pub(crate) struct Scene {
     pub(crate) elsewhere: String,
     /// What `/contacts/{id}` and its like name, for the routes that need one.
     thing_id: String,
+    /// The people of the tenant, for the routes that are about them.
+    pub(crate) people: Option<People>,
     /// A plan that the tenant does not have, for the routes that need one.
     plan_id: String,
     /// The tenant's open job, for the routes that need one.
@@ -95,6 +102,13 @@ impl Scene {
             app.command(&tenant_id, "suspend", &body).await.expect(200);
         }
         let thing_id = thing_of(&app, &tenant_id, route).await;
+        let people = if is_about_people(route) {
+            let people = People::of(&app, &tenant_id).await;
+            deactivate_if_asked(&app, &people, route).await;
+            Some(people)
+        } else {
+            None
+        };
         let plan_id = if route.contains("/subscriptions") {
             app.plan(json!({ "price": 9900 })).await
         } else {
@@ -110,6 +124,7 @@ impl Scene {
             tenant_id,
             elsewhere,
             thing_id,
+            people,
             plan_id,
             provisioning,
         }
@@ -119,10 +134,19 @@ impl Scene {
     /// has set is taken.
     pub(crate) async fn renew(&mut self, route: &str) {
         self.thing_id = thing_of(&self.app, &self.tenant_id, route).await;
+        if is_about_people(route) {
+            let people = People::of(&self.app, &self.tenant_id).await;
+            deactivate_if_asked(&self.app, &people, route).await;
+            self.people = Some(people);
+        }
     }
 
     /// The body of a request that is carried out; `None` for routes that take none. Every route stands here.
     pub(crate) fn sample(&self, route: &str) -> Option<Value> {
+        let of_people = self.people.as_ref();
+        if let Some(body) = of_people.and_then(|people| people.sample(&self.app, route)) {
+            return body;
+        }
         match route {
             "GET /"
             | "GET /ping"
@@ -197,7 +221,9 @@ impl Scene {
             "PATCH /invoices/{id}" => Some(json!({ "status": "PAID" })),
             "PATCH /contacts/{id}" => Some(json!({ "lastName": "Murray", "isPrimary": true })),
             _ => {
-                panic!("{route} has no sample request: add one to `Scene::sample` in tests/contract/scene.rs")
+                panic!(
+                    "{route} has no sample request: add one to `Scene::sample` or `People::sample` in tests/contract"
+                )
             }
         }
     }
@@ -205,6 +231,8 @@ impl Scene {
     /// The path with this scene's ids.
     pub(crate) fn path(&self, route: &str) -> String {
         let (_, template) = split(route);
+        let of_people = self.people.iter().flat_map(|people| people.ids(route));
+        let template = &of_people.fold(template.to_owned(), |path, (name, id)| path.replace(name, id));
         let id = if is_about_lead(route) {
             &self.lead.id
         } else if is_of_account(route) || route.contains(" /plans/") {
@@ -285,6 +313,8 @@ impl Scene {
             "GET /metrics" => call.bearer(TestApp::SCRAPE_TOKEN),
             "POST /leads/{id}/verify" => call.bearer(&self.code),
             "POST /leads/{id}/tenants" => call.bearer(self.own_token(route)),
+            "POST /invitations/accept" | "POST /invitations/decline" => call.bearer(&self.people().code),
+            _ if is_of_member(route) => call.bearer(&self.persons_token(everything())),
             _ => call.bearer(&self.app.operator()),
         }
     }
@@ -300,6 +330,16 @@ impl Scene {
             answer.text
         );
         answer
+    }
+
+    /// A token of the person that paths name, with these permissions.
+    pub(crate) fn persons_token(&self, permissions: impl IntoIterator<Item = Permission>) -> String {
+        let person = &self.people().person;
+        self.app.token_of(&person.tenant_id, &person.user_id, permissions)
+    }
+
+    pub(crate) fn people(&self) -> &People {
+        self.people.as_ref().expect("the scene of this route has people")
     }
 
     pub(crate) fn job(&self) -> &Provisioning {
@@ -371,16 +411,56 @@ async fn end_subscriptions(app: &TestApp, tenant_id: &str) {
 
 /// The routes of accounts, whose paths name no tenant.
 pub(crate) fn is_of_account(route: &str) -> bool {
-    let tables = tenantry_local::groups()
-        .into_iter()
-        .flat_map(|group| group.table());
-    let mut rows = tables.filter(|row| {
-        matches!(
-            row.access,
-            Access::Account(_) | Access::AccountByOperator(_) | Access::AccountOrItsLead(_)
-        )
+    // To make the tables is to make the whole document.
+    static ROUTES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let tables = tenantry_local::groups()
+            .into_iter()
+            .flat_map(|group| group.table());
+        let rows = tables.filter(|row| {
+            matches!(
+                row.access,
+                Access::Account(_)
+                    | Access::AccountByOperator(_)
+                    | Access::AccountOrItsLead(_)
+                    | Access::AccountEither(_, _)
+            )
+        });
+        rows.map(|row| format!("{} {}", row.method, row.path)).collect()
     });
-    rows.any(|row| route == format!("{} {}", row.method, row.path))
+    ROUTES.contains(route)
+}
+
+/// The routes of users and access.
+pub(crate) fn is_about_people(route: &str) -> bool {
+    let (_, path) = split(route);
+    let of_tenant = ["users", "invitations", "tenant-configs", "roles", "groups"];
+    match path.strip_prefix("/tenants/{id}/") {
+        Some(rest) => of_tenant.iter().any(|start| rest.starts_with(start)),
+        None => ["/user", "/groups/", "/invitations/", "/permissions"]
+            .iter()
+            .any(|start| path.starts_with(start)),
+    }
+}
+
+/// What members can be permitted.
+pub(crate) fn everything() -> impl Iterator<Item = Permission> {
+    Permission::all().filter(|permission| permission.scope() == Reach::Tenant)
+}
+
+/// Whether only members are let in, about themselves.
+pub(crate) fn is_of_member(route: &str) -> bool {
+    route.contains(" /user-tenant-prefs")
+}
+
+/// Who is made active has to be inactive first.
+async fn deactivate_if_asked(app: &TestApp, people: &People, route: &str) {
+    if route.ends_with("/activate") {
+        let path = format!(
+            "/tenants/{}/users/{}/deactivate",
+            people.person.tenant_id, people.person.user_id
+        );
+        app.post(&path).bearer(&app.operator()).send().await.expect(200);
+    }
 }
 
 /// Whether the tenant stands in the body, as it does for what creates something.

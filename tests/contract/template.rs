@@ -44,6 +44,7 @@ const STORE: &[(&str, &[&str])] = &[
     ("find_tenant_of_job", &[QUERY]),
     ("find_tenant_config", &[GET]),
     ("find_tenant_config_of_key", &[GET]),
+    ("find_tenant_config_of_key_to_change", &[BATCH_GET, GET]),
     ("find_tenant_config_to_change", &[BATCH_GET]),
     ("find_tenant_to_change", &[QUERY]),
     ("find_tenant_with_contacts", &[QUERY]),
@@ -65,7 +66,7 @@ const STORE: &[(&str, &[&str])] = &[
     ("is_empty", &[]),
     ("append", &[]),
     ("begin_erasure", &[DELETE, PUT, UPDATE]),
-    ("continue_erasure", &[DELETE, PUT]),
+    ("continue_erasure", &[DELETE, PUT, UPDATE]),
     ("audit", &[GET, PUT]),
     ("audit_lead", &[PUT]),
     ("check_free", &[CHECK]),
@@ -113,6 +114,57 @@ const STORE: &[(&str, &[&str])] = &[
     ("replace_invoice", &[PUT]),
     ("replace_plan", &[PUT]),
     ("replace_subscription", &[PUT]),
+    // People, of both
+    ("add_invitation", &[PUT]),
+    ("audit_user", &[PUT]),
+    ("count_preferences", &[GET]),
+    ("create_group", &[PUT]),
+    ("create_invitation", &[PUT]),
+    ("create_membership", &[PUT, UPDATE]),
+    ("create_preference", &[PUT, UPDATE]),
+    ("create_role", &[PUT, UPDATE]),
+    ("create_user", &[PUT]),
+    ("delete_group", &[DELETE]),
+    ("delete_group_member", &[DELETE]),
+    ("delete_invitation", &[DELETE]),
+    ("delete_membership", &[DELETE, UPDATE]),
+    ("delete_preference", &[DELETE, UPDATE]),
+    ("delete_role", &[DELETE, PUT]),
+    ("delete_user", &[DELETE]),
+    ("expect_active", &[CHECK]),
+    ("expect_no_member", &[CHECK]),
+    ("expect_other_owner", &[CHECK]),
+    ("find_access", &[BATCH_GET]),
+    ("find_group", &[GET]),
+    ("find_group_members", &[QUERY]),
+    ("find_group_to_change", &[BATCH_GET]),
+    ("find_groups", &[BATCH_GET]),
+    ("find_invitation", &[GET]),
+    ("find_invitation_to_change", &[BATCH_GET]),
+    ("find_members", &[BATCH_GET]),
+    ("find_membership", &[GET]),
+    ("find_memberships_of", &[BATCH_GET]),
+    ("find_people", &[BATCH_GET]),
+    ("find_preference", &[GET]),
+    ("find_preferences", &[QUERY]),
+    ("find_roles", &[GET]),
+    ("find_user", &[GET]),
+    ("find_user_with_email", &[GET]),
+    ("forget_preferences", &[DELETE]),
+    ("in_tenant_as_self", &[CHECK]),
+    ("list_group_members", &[QUERY]),
+    ("list_groups", &[QUERY]),
+    ("list_invitations", &[QUERY]),
+    ("list_invitations_to", &[QUERY]),
+    ("list_memberships", &[QUERY]),
+    ("page_of", &[]),
+    ("put_group_member", &[PUT]),
+    ("replace_group", &[DELETE, PUT]),
+    ("replace_invitation", &[DELETE, PUT]),
+    ("replace_membership", &[PUT, UPDATE]),
+    ("replace_preference", &[PUT]),
+    ("replace_roles", &[PUT]),
+    ("replace_user", &[DELETE, PUT]),
 ];
 
 const GET: &str = "dynamodb:GetItem";
@@ -157,6 +209,8 @@ const BEYOND: &[(&str, &[&str])] = &[
     ("leads", &["secretsmanager:GetSecretValue"]),
     ("tenants", &["secretsmanager:GetSecretValue"]),
     ("accounts", &["secretsmanager:GetSecretValue"]),
+    ("users", &["secretsmanager:GetSecretValue"]),
+    ("access", &["secretsmanager:GetSecretValue"]),
     ("callbacks", &["secretsmanager:GetSecretValue"]),
     // What Lambda could not have it take goes to a queue in its name.
     (
@@ -243,11 +297,36 @@ const SETTINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "users",
+        &[
+            "TABLE_NAME",
+            "MASTER_KEY_SECRET_ARN",
+            "ISSUERS",
+            "CORS_ORIGINS",
+            "PUBLIC_RATE_PER_MINUTE",
+            "INVITATION_URL",
+            "INVITATION_DAYS",
+            "EVENT_SOURCE",
+        ],
+    ),
+    (
+        "access",
+        &[
+            "TABLE_NAME",
+            "MASTER_KEY_SECRET_ARN",
+            "ISSUERS",
+            "CORS_ORIGINS",
+            "EVENT_SOURCE",
+        ],
+    ),
+    (
         "callbacks",
         &[
             "TABLE_NAME",
             "MASTER_KEY_SECRET_ARN",
             "CORS_ORIGINS",
+            "INVITATION_URL",
+            "INVITATION_DAYS",
             "EVENT_SOURCE",
         ],
     ),
@@ -257,6 +336,8 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "TABLE_NAME",
             "MASTER_KEY_SECRET_ARN",
             "EVENT_SOURCE",
+            "INVITATION_URL",
+            "INVITATION_DAYS",
             "INVOICE_SELLER",
             "INVOICE_DUE_DAYS",
             "BILLING_GRACE_DAYS",
@@ -475,19 +556,22 @@ fn an_index_is_queried_only_by_functions_that_list() {
             .filter(|statement| texts(&statement["Action"]).contains(&QUERY.to_owned()))
             .flat_map(|statement| texts(&statement["Resource"]))
             .collect();
-        let lists = function_source(name).contains("store.list_leads(")
-            || function_source(name).contains("store.list_tenants(");
-        let lists_plans = function_source(name).contains("store.list_plans(");
-        let looks_for_oldest = function_source(name).contains("store.find_oldest_undelivered(");
-        let looks_for_jobs = function_source(name).contains("store.find_tenant_of_job(");
+        let source = function_source(name);
+        let calls = |methods: &[&str]| {
+            methods
+                .iter()
+                .any(|method| source.contains(&format!("store.{method}(")))
+        };
+        let both = calls(&["list_leads", "list_tenants", "find_tenant_of_job"]);
+        let first = calls(&["list_plans", "list_invitations_to"]);
+        let second = calls(&[
+            "find_oldest_undelivered",
+            "list_group_members",
+            "list_memberships",
+        ]);
         let indexes: BTreeSet<String> = INDEXES
             .iter()
-            .filter(|(index, _, _)| {
-                lists
-                    || looks_for_jobs
-                    || (lists_plans && *index == "GSI1")
-                    || (looks_for_oldest && *index == "GSI2")
-            })
+            .filter(|(index, _, _)| both || (first && *index == "GSI1") || (second && *index == "GSI2"))
             .map(|(index, _, _)| format!("${{Table.Arn}}/index/{index}"))
             .collect();
         let found: BTreeSet<String> = resources
@@ -810,12 +894,16 @@ fn routes_that_ask_for_no_access_token_have_a_rate_of_their_own() {
     let tables = tenantry_local::groups()
         .into_iter()
         .flat_map(|group| group.table());
-    // Any lead may ask whether a key is free, and anybody becomes a lead by proving an address.
+    // Any lead may ask whether a key is free or what permissions there are, and anybody becomes a lead by proving an address.
     let is_open = |access: Access| {
         !access.needs_bearer()
             || matches!(
                 access,
-                Access::LeadCode | Access::AnyLeadOr(_) | Access::ScrapeToken
+                Access::LeadCode
+                    | Access::Invitation
+                    | Access::AnyLeadOr(_)
+                    | Access::AnyCaller
+                    | Access::ScrapeToken
             )
     };
     let open: BTreeSet<String> = tables
@@ -1118,6 +1206,10 @@ fn table_actions(function: &str) -> BTreeSet<String> {
     // Ports and iterators have methods of the same names; steps exist only where a transaction does.
     let has_transaction = source.contains("Transaction");
     let mut actions = BTreeSet::from([GET.to_owned()]);
+    // Members have to be active ones; whoever has no token is none.
+    if source.contains(".replace_tenant(") && !source.contains("Access::Signature") {
+        actions.insert(CHECK.to_owned());
+    }
     if source.contains(".finish(") {
         actions.insert(PUT.to_owned());
     }

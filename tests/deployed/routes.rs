@@ -66,6 +66,12 @@ async fn a_preflight_request_is_answered_on_every_path() {
 fn example(path: &str) -> String {
     path.replace("{id}", "019b0000-0000-7000-8000-000000000001")
         .replace("{jobId}", "019b0000-0000-7000-8000-000000000002")
+        .replace("{userId}", "019b0000-0000-7000-8000-000000000003")
+        .replace("{invitationId}", "019b0000-0000-7000-8000-000000000004")
+        .replace("{roleId}", "019b0000-0000-7000-8000-000000000005")
+        .replace("{groupId}", "019b0000-0000-7000-8000-000000000006")
+        .replace("{configId}", "019b0000-0000-7000-8000-000000000007")
+        .replace("{permission}", "ViewTenant")
         .replace("{key}", "nobody")
         .replace("{file}", "index.html")
         .replace("{type}", "tenant.created.v1")

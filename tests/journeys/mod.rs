@@ -10,6 +10,7 @@ pub(crate) mod job_is_retried_and_cancelled;
 mod keeps_data;
 pub(crate) mod lead_becomes_tenant;
 pub(crate) mod many_want_one_key;
+pub(crate) mod members_come_and_go;
 pub(crate) mod provisioning_fails;
 pub(crate) mod tenant_leaves;
 pub(crate) mod webhook_is_abused;

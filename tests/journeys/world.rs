@@ -171,6 +171,20 @@ impl World {
             .text_at("/token")
     }
 
+    /// The token that a member would have from its next sign-in on: what it may do is read as an operator.
+    pub(crate) async fn member_token(&self, tenant_id: &str, user_id: &str, membership_id: &str) -> String {
+        let operator = self.operator_token().await;
+        let path = format!("/user-tenants/{membership_id}/effective-permissions?tenantId={tenant_id}");
+        let held = self.get(&path).bearer(&operator).send().await.expect(200);
+        let held = held.json["permissions"].as_array().into_iter().flatten();
+        let held: Vec<&str> = held.filter_map(Value::as_str).collect();
+        let query = format!(
+            "tenantId={tenant_id}&userId={user_id}&permissions={}",
+            held.join(",")
+        );
+        self.token(&format!("member&{query}")).await
+    }
+
     /// The mails that this person has received, oldest first.
     pub(crate) async fn mails_to(&self, address: &str) -> Vec<Value> {
         let url = format!("{}/mailbox", self.desk_url);
@@ -549,8 +563,17 @@ pub(crate) fn now_ms() -> i64 {
 
 /// The code in a verification mail.
 pub(crate) fn code_in(mail: &Value) -> String {
+    code_that_begins("tlc_", mail)
+}
+
+/// The code in a mail that invites.
+pub(crate) fn invitation_in(mail: &Value) -> String {
+    code_that_begins("tic_", mail)
+}
+
+fn code_that_begins(start: &str, mail: &Value) -> String {
     let text = mail["text"].as_str().unwrap_or_default();
-    let start = text.find("tlc_").expect("the mail has a code");
+    let start = text.find(start).expect("the mail has a code");
     text[start..]
         .chars()
         .take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))

@@ -47,7 +47,6 @@ impl Asked {
         self.people.member(id)
     }
 
-    /// Begins the answer: it is counted, and holds only while the tenant can be joined and its sender may still invite.
     /// Who has got another address since does not answer what was sent to the one before.
     pub(crate) fn check_address(&self) -> Result<(), Conflict> {
         let person = self.people.user(self.user_id);
@@ -57,6 +56,7 @@ impl Asked {
         Ok(())
     }
 
+    /// Begins the answer: it is counted, and holds only while the tenant can be joined and its sender may still invite.
     pub(crate) fn begin(&self, operation: &Operation) -> Transaction {
         let mut transaction = Transaction::new();
         transaction

@@ -128,7 +128,9 @@ async fn authorize(
     caller: &Caller,
 ) -> Result<Option<TenantScope>, Problem> {
     match access {
-        Access::Public | Access::LeadCode | Access::Signature | Access::ScrapeToken => Ok(None),
+        Access::Public | Access::LeadCode | Access::AnyCaller | Access::Signature | Access::ScrapeToken => {
+            Ok(None)
+        }
         Access::OwnLead => match caller {
             Caller::Lead(_) => own_lead(edge, parts, caller).await.map(|()| None),
             Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => {
@@ -142,7 +144,6 @@ async fn authorize(
                 Ok(None)
             }
         },
-        Access::AnyCaller => Ok(None),
         Access::Invitation => match caller {
             // The code stands for its holder.
             Caller::Anonymous | Caller::Member(_) => Ok(None),

@@ -321,7 +321,7 @@ impl Conflict {
             Self::LeadAlreadyVerified => "lead_already_verified",
             Self::LeadNotVerified(_) => "lead_not_verified",
             Self::LeadAlreadyOnboarded(_) => "lead_already_onboarded",
-            Self::InvalidTransition { .. } => "invalid_transition",
+            Self::InvalidTransition { .. } | Self::InvalidMembershipTransition { .. } => "invalid_transition",
             Self::JobClosed { .. } => "job_closed",
             Self::JobOpen { .. } => "job_open",
             Self::JobSuperseded(_) => "job_superseded",
@@ -358,7 +358,6 @@ impl Conflict {
             Self::TooManyPreferences(_) => "too_many_preferences",
             Self::SecretsInConfig(_) => "config_has_secrets",
             Self::InvitationClosed { .. } => "invitation_closed",
-            Self::InvalidMembershipTransition { .. } => "invalid_transition",
             Self::IdempotencyInProgress => "idempotency_in_progress",
         }
     }

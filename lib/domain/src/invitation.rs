@@ -158,8 +158,8 @@ impl Invitation {
         let (expires_at, sent) = (change.at.plus_ms(life_ms), self.sent + 1);
         Ok(Self {
             code_hash,
-            expires_at,
             sent,
+            expires_at,
             ..self
         }
         .changed(change))

@@ -18,8 +18,9 @@ Usage: tenantry [--port PORT] [--data DIR] [--no-app-plane]
   --no-app-plane   leaves provisioning events unanswered, so that you can play the application plane
   --help           prints this
 
-Settings come from the environment: APPLICATION_PLANE, CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL, JOB_DEADLINE_MINUTES, LOG_LEVEL,
-METRICS_TOKEN_SHA256, PUBLIC_RATE_PER_MINUTE, TIERS.";
+Settings come from the environment: APPLICATION_PLANE, BILLING_GRACE_DAYS, CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL,
+INVITATION_DAYS, INVITATION_URL, INVOICE_DUE_DAYS, INVOICE_SELLER, JOB_DEADLINE_MINUTES, LOG_LEVEL, METRICS_TOKEN_SHA256,
+OFFBOARD_GRACE_DAYS, PUBLIC_RATE_PER_MINUTE, TIERS.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
