@@ -327,8 +327,9 @@ impl FromMembers for ReportedResource {
 mod tests {
     use futures_util::future::join_all;
     use serde_json::{Value, json};
+    use tenantry_app::InvitationCode;
     use tenantry_app::signature::sign;
-    use tenantry_domain::Clock as _;
+    use tenantry_domain::{Actor, Clock as _, InvitationStatus, SystemRole, TenantScope};
     use tenantry_testing::{Answer, Call, Provisioning, TestApp};
 
     /// A tenant that waits for the report on its job.
@@ -375,6 +376,12 @@ mod tests {
             .collect()
     }
 
+    async fn invitations(app: &TestApp) -> usize {
+        let items = app.items().await.into_iter();
+        let kinds = items.filter_map(|item| item.get("type")?.as_s().ok().cloned());
+        kinds.filter(|kind| kind == "invitation").count()
+    }
+
     async fn welcome_mails(app: &TestApp) -> usize {
         app.mails()
             .await
@@ -410,6 +417,61 @@ mod tests {
             .expect(204);
 
         insta::assert_json_snapshot!(app.mails().await);
+    }
+
+    #[tokio::test]
+    async fn the_welcome_invites_the_primary_contact_to_own_the_tenant() {
+        let app = TestApp::start().await;
+        let provisioning = provisioning(&app).await;
+        app.report(&provisioning, &provisioning.success())
+            .await
+            .expect(204);
+        let at_rest = format!("{:?}", app.items().await);
+
+        let text = app.last_invitation_code().await;
+
+        let code = InvitationCode::parse(&text).expect("it is a code");
+        let scope = TenantScope::of_system(code.tenant_id, Actor::System);
+        let store = &app.product.edge.app.store;
+        let found = store.find_invitation(&scope, code.invitation_id).await;
+        let invitation = found.expect("the table answers").expect("it is kept");
+        assert_eq!(code.tenant_id.to_string(), provisioning.tenant_id);
+        assert_eq!(invitation.status, InvitationStatus::Pending);
+        assert_eq!(invitation.role_id, SystemRole::Owner.id(code.tenant_id));
+        assert_eq!(
+            (invitation.email.as_str(), &invitation.invited_by),
+            ("ada@acme.com", &Actor::System)
+        );
+        assert!(code.opens(&invitation));
+        let link = format!("https://app.example.com/invitation#code={text}\n");
+        assert!(app.mails().await[0].text.contains(&link));
+        assert!(!at_rest.contains("tic_"), "the code is sealed or hashed");
+        let path = format!("/tenants/{}/audit?limit=1", provisioning.tenant_id);
+        let trail = app.get(&path).bearer(&app.operator()).send().await.expect(200);
+        assert_eq!(
+            trail.text_at("/items/0/after/ownerInvitationId"),
+            code.invitation_id.to_string()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_provisioning_that_failed_first_invites_once() {
+        let app = TestApp::start().await;
+        let first = provisioning(&app).await;
+        app.report(&first, &first.failure("no capacity left"))
+            .await
+            .expect(204);
+        assert_eq!(invitations(&app).await, 0);
+
+        let second = app.provision(&first.tenant_id).await;
+        for _ in 0..2 {
+            app.report(&second, &second.success()).await.expect(204);
+        }
+        app.report(&first, &first.success())
+            .await
+            .expect_problem(409, "job_closed");
+
+        assert_eq!((invitations(&app).await, welcome_mails(&app).await), (1, 1));
     }
 
     #[tokio::test]

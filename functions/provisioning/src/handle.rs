@@ -245,6 +245,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn as_many_resources_as_a_report_may_name_fit_beside_the_message_that_is_remembered() {
+        let app = TestApp::start().await;
+        let (tenant_id, asked) = provisioning(&app).await;
+        let resources: Vec<Value> = (0..91)
+            .map(|n| json!({ "type": "bucket", "externalIdentifier": format!("b-{n}") }))
+            .collect();
+        let data = json!({ "jobId": asked["detail"]["data"]["job"]["id"], "resources": resources });
+
+        let answer = json!({ "data": data });
+        app.hear("tenantry.application-plane", "job.succeeded.v1", answer)
+            .await;
+
+        let tenant = app.find_tenant(&tenant_id).await;
+        assert_eq!(tenant["status"], "ACTIVE");
+        assert_eq!(tenant["resources"].as_array().map(Vec::len), Some(90));
+        let items = app.items().await;
+        let seen = items
+            .iter()
+            .filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with("SEEN#")));
+        assert_eq!(seen.count(), 1);
+    }
+
+    #[tokio::test]
     async fn a_failure_over_the_bus_fails_the_job_with_its_reason() {
         let app = speaking(Dialect::Sbt09).await;
         let (tenant_id, asked) = provisioning(&app).await;

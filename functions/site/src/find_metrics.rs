@@ -39,6 +39,7 @@ fn render(figures: &Tally, oldest: Option<Timestamp>, now: Timestamp) -> String 
             figures.get(figure).to_string(),
         )
     };
+    let plain = |figure: &str| [(String::new(), figures.get(figure).to_string())];
     family(
         "tenantry_tenants",
         "gauge",
@@ -58,7 +59,7 @@ fn render(figures: &Tally, oldest: Option<Timestamp>, now: Timestamp) -> String 
         "tenantry_jobs_requested_total",
         "counter",
         "Provisioning jobs that were requested.",
-        &[(String::new(), figures.get(Tally::JOBS_REQUESTED).to_string())],
+        &plain(Tally::JOBS_REQUESTED),
     );
     family(
         "tenantry_jobs_total",
@@ -79,6 +80,34 @@ fn render(figures: &Tally, oldest: Option<Timestamp>, now: Timestamp) -> String 
             ("_count".to_owned(), figures.get(Tally::ACTIVATIONS).to_string()),
         ],
     );
+    family(
+        "tenantry_members",
+        "gauge",
+        "Members of tenants, in whatever status.",
+        &plain(Tally::MEMBERS),
+    );
+    family(
+        "tenantry_roles",
+        "gauge",
+        "Roles that tenants made.",
+        &plain(Tally::ROLES),
+    );
+    family(
+        "tenantry_invitations_sent_total",
+        "counter",
+        "Invitations that were sent, again or for the first time.",
+        &plain(Tally::INVITATIONS_SENT),
+    );
+    family(
+        "tenantry_invitations_total",
+        "counter",
+        "Invitations that came to an end, by outcome.",
+        &[
+            labelled("outcome", "accepted", Tally::INVITATIONS_ACCEPTED),
+            labelled("outcome", "declined", Tally::INVITATIONS_DECLINED),
+            labelled("outcome", "revoked", Tally::INVITATIONS_REVOKED),
+        ],
+    );
     let age_ms = oldest.map_or(0, |oldest| (now.as_millis() - oldest.as_millis()).max(0));
     family(
         "tenantry_outbox_oldest_seconds",
@@ -96,6 +125,7 @@ fn seconds(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tenantry_domain::SystemRole;
     use tenantry_testing::{Answer, TestApp};
 
     async fn scrape(app: &TestApp) -> Answer {
@@ -175,6 +205,45 @@ mod tests {
             leads.iter().sum::<u64>().to_string(),
             counted["count"].to_string()
         );
+    }
+
+    #[tokio::test]
+    async fn members_roles_and_invitations_are_counted_by_what_became_of_them() {
+        let app = TestApp::start().await;
+        let tenant_id = app.tenant("acme").await;
+        let role = app.role(&tenant_id, SystemRole::Member);
+        for name in ["One", "Two", "Three", "Four"] {
+            app.custom_role(&tenant_id, name, []).await;
+        }
+        for email in ["one@acme.com", "two@acme.com"] {
+            app.join(&tenant_id, email, &role).await;
+        }
+        let code = app.invite(&tenant_id, "three@acme.com", &role).await;
+        let decline = app.post("/invitations/decline").bearer(&code);
+        let decline = decline.header("content-type", "application/json").body("{}");
+        decline.send().await.expect(204);
+        let invitations = format!("/tenants/{tenant_id}/invitations");
+        for email in ["four@acme.com", "five@acme.com", "six@acme.com"] {
+            let id = app
+                .account_thing(&invitations, &TestApp::new_user(email, &role))
+                .await;
+            let revoke = app.delete(&format!("{invitations}/{id}"));
+            revoke.bearer(&app.operator()).send().await.expect(204);
+        }
+        app.settle().await;
+
+        let text = scrape(&app).await.expect(200).text;
+
+        for (sample, expected) in [
+            ("tenantry_members ", "2"),
+            ("tenantry_roles ", "4"),
+            ("tenantry_invitations_sent_total ", "6"),
+            ("tenantry_invitations_total{outcome=\"accepted\"}", "2"),
+            ("tenantry_invitations_total{outcome=\"declined\"}", "1"),
+            ("tenantry_invitations_total{outcome=\"revoked\"}", "3"),
+        ] {
+            assert_eq!(value(&text, sample), expected, "{sample}");
+        }
     }
 
     #[tokio::test]

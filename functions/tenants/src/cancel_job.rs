@@ -220,6 +220,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_no_active_member_cancels_nothing() {
+        let app = TestApp::start().await;
+        let job = app.provision(&app.tenant("acme").await).await;
+        let tokens = app.no_members(&job.tenant_id).await;
+        let before = app.items().await;
+
+        let path = format!("/tenants/{}/jobs/{}/cancel", job.tenant_id, job.job_id);
+        for token in tokens {
+            let call = app.post(&path).bearer(&token).json(&json!({}));
+            let answer = call.send().await.expect_problem(403, "membership_inactive");
+            assert_eq!(answer.usage.calls, 2);
+        }
+
+        assert_eq!(app.items().await, before);
+    }
+
+    #[tokio::test]
     async fn bodies_that_are_wrong_are_refused() {
         let app = TestApp::start().await;
         let job = app.provision(&app.tenant("acme").await).await;

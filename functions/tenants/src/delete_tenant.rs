@@ -30,11 +30,25 @@ mod tests {
     use tenantry_domain::Permission;
     use tenantry_testing::{Answer, TestApp};
 
+    use crate::scene::populate;
+
     async fn erase(app: &TestApp, id: &str) -> Answer {
         app.delete(&format!("/tenants/{id}"))
             .bearer(&app.operator())
             .send()
             .await
+    }
+
+    /// How many members all tenants have, as the figures say.
+    async fn members(app: &TestApp) -> i64 {
+        let figures = app.get("/metrics").bearer(TestApp::SCRAPE_TOKEN).send().await;
+        let figures = figures.expect(200).text;
+        let value = figures
+            .lines()
+            .find_map(|line| line.strip_prefix("tenantry_members "));
+        value
+            .and_then(|value| value.parse().ok())
+            .expect("it is a figure")
     }
 
     macro_rules! is_a {
@@ -54,6 +68,7 @@ mod tests {
         let id = founded.expect(201).text_at("/id");
         let made = app.provision(&id).await;
         app.report(&made, &made.success()).await.expect(204);
+        populate(app, &id).await;
         let removal = app.offboard(&id).await;
         app.report(&removal, &removal.removed()).await.expect(204);
         app.settle().await;
@@ -90,7 +105,7 @@ mod tests {
             2,
             "the record and the head of the audit trail: {kept:?}"
         );
-        for personal in ["ada@acme.com", "Lovelace", "Ockham"] {
+        for personal in ["ada@acme.com", "Lovelace", "Ockham", "grace@", "joan@"] {
             assert!(!kept.iter().any(|item| item.contains(personal)), "{personal}");
         }
         assert!(items.len() < before);
@@ -123,8 +138,56 @@ mod tests {
             ["tenant", "contact", "job", "resource", "tenant_lead"].map(count),
             ["1", "1", "2", "2", "1"]
         );
+        assert_eq!(
+            [
+                "roles",
+                "membership",
+                "invitation",
+                "invited",
+                "group",
+                "group_member",
+                "preference"
+            ]
+            .map(count),
+            ["1", "1", "3", "1", "1", "1", "1"]
+        );
         assert!(record.contains_key("finishedAt") && !record.contains_key("gsi2pk"));
         assert_eq!(record["key"].as_s().ok().map(String::as_str), Some("acme"));
+    }
+
+    #[tokio::test]
+    async fn of_the_people_of_an_erased_tenant_only_who_they_are_is_kept() {
+        let app = TestApp::start().await;
+        let id = app.active_tenant("acme").await;
+        let (grace, code) = populate(&app, &id).await;
+        let removal = app.offboard(&id).await;
+        app.report(&removal, &removal.removed()).await.expect(204);
+        app.settle().await;
+        let before = members(&app).await;
+
+        erase(&app, &id).await.expect(204);
+        app.clock.advance_minutes(1);
+        app.watch().await;
+        app.settle().await;
+
+        let personal = ["grace@", "Grace", "joan@", "ultraviolet"];
+        let items = app.items().await;
+        let kept = items.iter().filter(|item| {
+            let item = format!("{item:?}");
+            personal.iter().any(|text| item.contains(text))
+        });
+        let mut kept: Vec<_> = kept
+            .filter_map(|item| item["type"].as_s().ok().map(String::as_str))
+            .collect();
+        kept.sort_unstable();
+        // A person is no tenant's: it has an erasure of its own.
+        assert_eq!(kept, ["unique", "unique", "user"]);
+        assert_eq!((before, members(&app).await), (1, 0));
+        let accept = app.post("/invitations/accept").bearer(&code).json(&json!({}));
+        accept.send().await.expect_problem(401, "invalid_token");
+        let person = format!("/user/{}", grace.user_id);
+        let erased = app.delete(&person).bearer(&app.operator()).send().await;
+        erased.expect(204);
     }
 
     #[tokio::test]

@@ -73,6 +73,8 @@ mod tests {
     use tenantry_domain::Permission;
     use tenantry_testing::{Answer, TestApp};
 
+    use crate::scene::populate;
+
     fn lines(answer: &Answer) -> Vec<Value> {
         let line = |line| serde_json::from_str(line).expect("every line is JSON");
         answer.text.lines().map(line).collect()
@@ -102,6 +104,7 @@ mod tests {
         }
     }
 
+    /// A tenant that was a lead, with people.
     async fn known(app: &TestApp) -> String {
         let lead = app.verified_lead("ada@acme.com").await;
         let body = serde_json::json!({ "key": "acme", "domains": ["acme.com"] });
@@ -110,6 +113,7 @@ mod tests {
         let id = founded.expect(201).text_at("/id");
         let job = app.provision(&id).await;
         app.report(&job, &job.success()).await.expect(204);
+        populate(app, &id).await;
         id
     }
 
@@ -138,8 +142,18 @@ mod tests {
             .map(Value::to_string)
             .collect::<String>();
 
+        let items = app.items().await;
+        let hashes = items.iter().filter_map(|item| item.get("codeHash")?.as_s().ok());
+        let hashes: Vec<&str> = hashes.map(String::as_str).collect();
+        assert!(
+            hashes.len() > 2,
+            "each invitation has the hash of its code: {hashes:?}"
+        );
+        for hidden in hashes {
+            assert!(!text.contains(hidden), "{hidden}: {text}");
+        }
         for hidden in [
-            "ealed", "callback", "tws_", "\"pk\"", "\"sk\"", "gsi", "\"ttl\"", "TENANT#",
+            "ealed", "codeHash", "callback", "tws_", "tic_", "\"pk\"", "\"sk\"", "gsi", "\"ttl\"", "TENANT#",
         ] {
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }

@@ -19,6 +19,8 @@ mod offboard_tenant;
 mod provision_tenant;
 mod reactivate_tenant;
 mod retry_job;
+#[cfg(test)]
+mod scene;
 mod suspend_tenant;
 mod update_tenant;
 mod verify_audit;

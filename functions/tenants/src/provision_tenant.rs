@@ -677,11 +677,10 @@ mod tests {
     async fn what_does_not_exist_for_the_caller_is_not_found() {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
+        let member = app.member(&own);
         let before = app.items().await;
 
-        let call = app
-            .post(&format!("/tenants/{foreign}/provision"))
-            .bearer(&app.member(&own));
+        let call = app.post(&format!("/tenants/{foreign}/provision")).bearer(&member);
         call.json(&TestApp::subscription())
             .send()
             .await
@@ -690,6 +689,23 @@ mod tests {
             provision(&app, id, &TestApp::subscription())
                 .await
                 .expect_problem(404, "not_found");
+        }
+
+        assert_eq!(app.items().await, before);
+    }
+
+    #[tokio::test]
+    async fn who_is_no_active_member_starts_nothing() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let tokens = app.no_members(&id).await;
+        let before = app.items().await;
+
+        for token in tokens {
+            let call = app.post(&format!("/tenants/{id}/provision")).bearer(&token);
+            let answer = call.json(&TestApp::subscription()).send().await;
+            let answer = answer.expect_problem(403, "membership_inactive");
+            assert_eq!(answer.usage.calls, 2);
         }
 
         assert_eq!(app.items().await, before);

@@ -189,6 +189,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_no_active_member_retries_nothing() {
+        let app = TestApp::start().await;
+        let first = failed(&app, "acme").await;
+        let tokens = app.no_members(&first.tenant_id).await;
+        let before = app.items().await;
+
+        let path = format!("/tenants/{}/jobs/{}/retry", first.tenant_id, first.job_id);
+        for token in tokens {
+            let answer = app.post(&path).bearer(&token).send().await;
+            let answer = answer.expect_problem(403, "membership_inactive");
+            assert_eq!(answer.usage.calls, 2);
+        }
+
+        assert_eq!(app.items().await, before);
+    }
+
+    #[tokio::test]
     async fn a_repeated_request_is_answered_as_before() {
         let app = TestApp::start().await;
         let first = failed(&app, "acme").await;

@@ -46,12 +46,12 @@ pub(crate) async fn suspend_tenant(
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tenantry_domain::Permission;
     use tenantry_testing::TestApp;
 
     #[tokio::test]
-    async fn a_suspended_tenant_says_why_and_its_members_change_nothing() {
+    async fn a_suspended_tenant_says_why() {
         let app = TestApp::start().await;
         let id = app.active_tenant("acme").await;
         app.clock.advance_minutes(1);
@@ -64,12 +64,36 @@ mod tests {
         insta::assert_json_snapshot!(answer.json());
         insta::assert_json_snapshot!("suspended_event", app.events_of("tenant.suspended.v1").await);
         assert_eq!((answer.header("etag"), answer.usage.calls), (Some("\"4\""), 2));
-        let change = app.patch(&format!("/tenants/{id}")).bearer(&app.member(&id));
-        change
-            .json(&json!({ "name": "New" }))
-            .send()
-            .await
-            .expect_problem(409, "tenant_suspended");
+    }
+
+    #[tokio::test]
+    async fn the_members_of_a_suspended_tenant_read_and_change_nothing() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let job = app.provision(&id).await;
+        app.report(&job, &job.success()).await.expect(204);
+        let member = app.member(&id);
+        let body = json!({ "reason": "not paid" });
+        app.command(&id, "suspend", &body).await.expect(200);
+        let path = format!("/tenants/{id}");
+        let of_job = format!("{path}/jobs/{}", job.job_id);
+        let before = app.items().await;
+
+        for (method, path, body) in [
+            ("PATCH", path.clone(), json!({ "name": "New" })),
+            ("PATCH", path.clone(), json!({ "name": "Acme" })),
+            ("POST", format!("{path}/provision"), TestApp::subscription()),
+            ("POST", format!("{of_job}/retry"), Value::Null),
+            ("POST", format!("{of_job}/cancel"), json!({})),
+        ] {
+            let call = app.call(method, &path).bearer(&member);
+            let call = if body.is_null() { call } else { call.json(&body) };
+            let answer = call.send().await.expect_problem(409, "tenant_suspended");
+            assert_eq!(answer.usage.calls, 1, "{method} {path}");
+        }
+
+        app.get(&path).bearer(&member).send().await.expect(200);
+        assert_eq!(app.items().await, before);
     }
 
     #[tokio::test]

@@ -421,12 +421,12 @@ mod tests {
     async fn what_does_not_exist_for_the_caller_is_not_found() {
         let app = TestApp::start().await;
         let (own, foreign) = (app.tenant("one").await, app.tenant("two").await);
-        let body = json!({ "name": "New" });
+        let (member, body) = (app.member(&own), json!({ "name": "New" }));
         let before = app.items().await;
 
         let path = format!("/tenants/{foreign}");
         app.patch(&path)
-            .bearer(&app.member(&own))
+            .bearer(&member)
             .json(&body)
             .send()
             .await
@@ -466,6 +466,24 @@ mod tests {
             .send()
             .await;
         answer.expect_problem(400, "unknown_query_member");
+    }
+
+    #[tokio::test]
+    async fn who_is_no_active_member_reads_and_changes_nothing() {
+        let app = TestApp::start().await;
+        let id = app.tenant("acme").await;
+        let path = format!("/tenants/{id}");
+        let tokens = app.no_members(&id).await;
+        let before = app.items().await;
+
+        for token in tokens {
+            let call = app.patch(&path).bearer(&token).json(&json!({ "name": "New" }));
+            let answer = call.send().await.expect_problem(403, "membership_inactive");
+            assert_eq!(answer.usage.calls, 2);
+            app.get(&path).bearer(&token).send().await.expect(200);
+        }
+
+        assert_eq!(app.items().await, before);
     }
 
     #[tokio::test]
