@@ -39,16 +39,15 @@ mod tests {
             .await
     }
 
-    /// How many members all tenants have, as the figures say.
-    async fn members(app: &TestApp) -> i64 {
+    /// How many members and roles all tenants have, as the figures say.
+    async fn members_and_roles(app: &TestApp) -> [i64; 2] {
         let figures = app.get("/metrics").bearer(TestApp::SCRAPE_TOKEN).send().await;
         let figures = figures.expect(200).text;
-        let value = figures
-            .lines()
-            .find_map(|line| line.strip_prefix("tenantry_members "));
-        value
-            .and_then(|value| value.parse().ok())
-            .expect("it is a figure")
+        ["tenantry_members ", "tenantry_roles "].map(|name| {
+            let value = figures.lines().find_map(|line| line.strip_prefix(name));
+            let value = value.and_then(|value| value.parse().ok());
+            value.expect("it is a figure")
+        })
     }
 
     macro_rules! is_a {
@@ -163,7 +162,7 @@ mod tests {
         let removal = app.offboard(&id).await;
         app.report(&removal, &removal.removed()).await.expect(204);
         app.settle().await;
-        let before = members(&app).await;
+        let before = members_and_roles(&app).await;
 
         erase(&app, &id).await.expect(204);
         app.clock.advance_minutes(1);
@@ -182,7 +181,7 @@ mod tests {
         kept.sort_unstable();
         // A person is no tenant's: it has an erasure of its own.
         assert_eq!(kept, ["unique", "unique", "user"]);
-        assert_eq!((before, members(&app).await), (1, 0));
+        assert_eq!((before, members_and_roles(&app).await), ([1, 1], [0, 0]));
         let accept = app.post("/invitations/accept").bearer(&code).json(&json!({}));
         accept.send().await.expect_problem(401, "invalid_token");
         let person = format!("/user/{}", grace.user_id);

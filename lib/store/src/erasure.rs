@@ -8,7 +8,7 @@ use tenantry_domain::{
 };
 
 use crate::entity::{Entity, Versioned, text_of};
-use crate::key::{self, COUNT_SHARDS, Key, Keys, LAST, TENANT_PREFIX};
+use crate::key::{self, COUNT_SHARDS, Key, Keys, LAST, ROLE_COUNT_PREFIX, TENANT_PREFIX};
 use crate::table::GSI2;
 use crate::{Error, Order, Store, Trail, Transaction};
 
@@ -37,6 +37,9 @@ pub struct Erasure {
     /// Counts the changes, from 1.
     pub version: u64,
 }
+
+/// What a role is called in the record of an erasure.
+const ROLE: &str = "role";
 
 /// An item that is to go.
 #[derive(Clone, Debug)]
@@ -107,10 +110,15 @@ impl Transaction {
         };
         self.replace(erasure, conflict.into());
         if erasure.finished_at.is_some() {
-            // Its members left without a word: no event was sent for each of them.
-            let members = erasure.erased.get(Membership::TYPE).copied().unwrap_or_default();
-            let members = i64::try_from(members).unwrap_or(i64::MAX);
-            let tally = Tally::from_iter([(Tally::MEMBERS.to_owned(), -members)]);
+            // Its members and roles left without a word: no event was sent for each of them.
+            let gone = |kind: &str| {
+                let number = erasure.erased.get(kind).copied().unwrap_or_default();
+                -i64::try_from(number).unwrap_or(i64::MAX)
+            };
+            let tally = Tally::from_iter([
+                (Tally::MEMBERS.to_owned(), gone(Membership::TYPE)),
+                (Tally::ROLES.to_owned(), gone(ROLE)),
+            ]);
             self.book(erasure.tenant_id.shard(COUNT_SHARDS), &tally);
         }
         for item in remains {
@@ -211,7 +219,13 @@ impl Store {
 impl Remains {
     fn of(item: &crate::call::Item) -> Option<Self> {
         let (pk, sk) = (text_of(item, "pk")?.to_owned(), text_of(item, "sk")?.to_owned());
-        let kind = text_of(item, "type").unwrap_or("counter").to_owned();
+        let kind = match text_of(item, "type") {
+            Some(kind) => kind,
+            // The roles of a tenant are one item, and each has a counter of its own.
+            None if sk.starts_with(ROLE_COUNT_PREFIX) => ROLE,
+            None => "counter",
+        };
+        let kind = kind.to_owned();
         Some(Self {
             key: Key { pk, sk },
             kind,

@@ -39,6 +39,8 @@ pub(crate) const INVOICE_PREFIX: &str = "INVOICE#";
 pub(crate) const INVITATION_PREFIX: &str = "INVITATION#";
 /// Begins the sort key of a tenant's groups.
 pub(crate) const GROUP_PREFIX: &str = "GROUP#";
+/// Begins the sort key of how many members a role has.
+pub(crate) const ROLE_COUNT_PREFIX: &str = "ROLE_COUNT#";
 /// Behind every id in text order.
 pub(crate) const LAST: &str = "~";
 
@@ -257,7 +259,7 @@ pub(crate) fn roles(tenant: Id<Tenant>) -> Key {
 
 /// How many members have a role that the tenant made.
 pub(crate) fn role_count(tenant: Id<Tenant>, role: Id<Role>) -> Key {
-    Key::new(format!("TENANT#{tenant}"), format!("ROLE_COUNT#{role}"))
+    Key::new(format!("TENANT#{tenant}"), format!("{ROLE_COUNT_PREFIX}{role}"))
 }
 
 /// How many owners of a tenant can act.
