@@ -4,10 +4,10 @@ use serde::Serialize;
 use tenantry_api::{Batch, Count, Operation, Problem, Reply as _, Scope};
 use tenantry_app::{Error, look_again};
 use tenantry_domain::{
-    Conflict, Email, Error as DomainError, Event, Id, Invitation, Kind, Membership, NewInvitation, Tenant,
-    User,
+    Conflict, Email, Error as DomainError, Event, Id, Invitation, Kind, Membership, MembershipStatus,
+    NewInvitation, Offer, Tenant, TenantScope, User,
 };
-use tenantry_store::{People, Transaction, Unique};
+use tenantry_store::{People, Rate, Transaction, Unique};
 use utoipa::ToSchema;
 
 use crate::invitation_view::InvitationView;
@@ -44,7 +44,8 @@ type Wishes = Batch<NewInvitationBody, { Invitation::MOST_AT_ONCE }>;
 
 /// Invite many people to a tenant.
 ///
-/// Fifteen at most. Each is answered by itself: those that can be sent are, all at once, whatever becomes of the others.
+/// Fifteen at most. Each is answered by itself: those that can be sent are, all at once, whatever becomes of the others. If one of
+/// them would be a mail too many to its address, none is sent: 429.
 #[utoipa::path(
     post,
     path = "/tenants/{id}/invitations/bulk",
@@ -95,8 +96,13 @@ pub(crate) async fn create_invitations(
                 Event::of_invitation("invitation.created", &invitation, context.new_id(), context.now);
             let mut entry = context.audit("invitation.created", &change);
             entry.after = Some(shown(&invitation));
+            let by_email = Rate::Email {
+                email: &wish.email,
+                limit: context.app.config.public_rate_per_minute,
+            };
             transaction
                 .create_invitation(&scope, &invitation, context.now)
+                .charge(&by_email, context.now)
                 .audit(&found.people.trail, &entry)
                 .send(&context.event(&event))
                 .send(&context.invitation_mail(&invitation, &code));
@@ -132,7 +138,7 @@ struct Found<'a> {
     members: Vec<Membership>,
 }
 
-type Sendable = (Id<User>, tenantry_domain::Offer);
+type Sendable = (Id<User>, Offer);
 type Unsendable = (&'static str, Option<DomainError>);
 
 impl Found<'_> {
@@ -152,9 +158,10 @@ impl Found<'_> {
         if is_waiting || done.contains(&wish.email) {
             return Err(("exists", None));
         }
-        let is_member = self.members.iter().any(|member| {
-            Some(member.user_id) == known && member.status != tenantry_domain::MembershipStatus::Rejected
-        });
+        let is_member = self
+            .members
+            .iter()
+            .any(|member| Some(member.user_id) == known && member.status != MembershipStatus::Rejected);
         if is_member {
             return Err(("member", None));
         }
@@ -166,7 +173,7 @@ impl Found<'_> {
 /// Those of the addresses' owners who are members: a second call, where an address is known.
 async fn find_members(
     operation: &Operation,
-    scope: &tenantry_domain::TenantScope,
+    scope: &TenantScope,
     people: &People,
 ) -> Result<Vec<Membership>, Error> {
     let known = people.owners.iter().flatten();
@@ -184,7 +191,8 @@ mod tests {
     use tenantry_testing::{Answer, TestApp};
 
     use crate::scene::{
-        GRACE, accept, count_of, decline, find, invitation, invitations_of, invite, last_entries, send, told,
+        GRACE, accept, count_of, decline, find, invitation, invitations_of, invite, last_entries, order,
+        send, told,
     };
 
     async fn create(app: &TestApp, tenant_id: &str, token: &str, body: &Value) -> Answer {
@@ -241,8 +249,10 @@ mod tests {
         let app = TestApp::start().await;
         let tenant = app.tenant("acme").await;
 
+        // A member's: one condition more than an operator's.
+        let admin = app.member_as(&tenant, SystemRole::Admin);
         let call = app.post(&format!("{}/bulk", invitations_of(&tenant)));
-        let call = call.bearer(&app.operator()).header("idempotency-key", "k");
+        let call = call.bearer(&admin).header("idempotency-key", "k");
         let answer = call.json(&many(&app, &tenant, 15)).send().await.expect(200);
 
         assert_eq!(statuses(&answer), ["invited"; 15]);
@@ -257,6 +267,30 @@ mod tests {
         );
         let verified = find(&app, &format!("/tenants/{tenant}/audit/verify")).await;
         assert_eq!(verified["isIntact"], true, "{verified}");
+    }
+
+    #[tokio::test]
+    async fn an_address_gets_ten_mails_a_minute_however_they_are_asked_for() {
+        let app = TestApp::start().await;
+        let tenant = app.tenant("acme").await;
+        for _ in 0..10 {
+            let (path, _) = invite(&app, &tenant, GRACE).await;
+            order(&app, "DELETE", &path, &Value::Null).await.expect(204);
+        }
+        let mails = app.mails().await.len();
+        let body = json!([
+            invitation(&app, &tenant, "joan@navy.example"),
+            invitation(&app, &tenant, GRACE)
+        ]);
+
+        let answer = create(&app, &tenant, &app.operator(), &body).await;
+        let refused = app.mails().await.len();
+        app.clock.advance_minutes(1);
+        let again = create(&app, &tenant, &app.operator(), &body).await;
+
+        answer.expect_problem(429, "rate_limited");
+        assert_eq!(refused, mails, "none is sent");
+        assert_eq!(statuses(&again.expect(200)), ["invited"; 2]);
     }
 
     #[tokio::test]
