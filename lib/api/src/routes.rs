@@ -92,6 +92,11 @@ impl Routes {
         }
     }
 
+    /// What the group is called in the document.
+    pub fn tag(&self) -> &'static str {
+        self.tag
+    }
+
     /// Adds a route: who may call it, then what answers.
     #[must_use]
     pub fn add(mut self, access: Access, endpoint: Endpoint) -> Self {
