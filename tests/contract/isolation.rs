@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 use tenantry_api::{Access, Route};
-use tenantry_testing::{Answer, Call, TestApp};
+use tenantry_testing::{Answer, Call, TestApp, of_members};
 
 use crate::contract::authorization::state;
 use crate::contract::people::People;
-use crate::contract::scene::{Scene, everything, is_of_account, names_tenant_in_body};
+use crate::contract::scene::{Scene, is_of_account, names_tenant_in_body};
 
 /// Two tenants with everything that there is. Every route of the one is called with every id of the other, in each place of its
 /// path, in its query and in its body, by a member who may do everything and by an operator who names the one tenant.
@@ -62,7 +62,7 @@ impl Caller {
         match self {
             Self::Operator => scene.app.operator(),
             Self::Member if matches!(route.access, Access::Person(_) | Access::Member(_)) => {
-                scene.persons_token(everything())
+                scene.persons_token(of_members())
             }
             Self::Member => scene.app.member(&scene.tenant_id),
         }

@@ -7,5 +7,6 @@ mod isolation;
 mod openapi;
 mod people;
 mod permissions;
+mod policy;
 mod scene;
 mod template;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use tenantry_domain::Permission;
-use tenantry_testing::{Person, TestApp};
+use tenantry_testing::{Person, TestApp, of_members};
 
-use crate::contract::scene::{everything, split};
+use crate::contract::scene::split;
 
 /// A tenant with a person, and everything that there is about members. Nothing of it gives anybody a permission: whoever may do
 /// the one thing that a test is about is refused for no other reason.
@@ -71,7 +71,7 @@ impl People {
         }
         let call =
             app.post("/user-tenant-prefs")
-                .bearer(&app.token_of(tenant_id, &person.user_id, everything()));
+                .bearer(&app.token_of(tenant_id, &person.user_id, of_members()));
         let body = json!({ "configKey": "theme", "configValue": { "dark": true } });
         let preference = call.json(&body).send().await.expect(201).text_at("/id");
         let body = json!({

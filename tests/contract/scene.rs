@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use tenantry_api::Access;
+use tenantry_api::{Access, Route};
 use tenantry_app::signature;
-use tenantry_domain::{Clock as _, Permission, Scope as Reach};
-use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead};
+use tenantry_domain::{Clock as _, Permission};
+use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead, of_members};
 
 use crate::contract::people::People;
 
@@ -314,7 +314,7 @@ impl Scene {
             "POST /leads/{id}/verify" => call.bearer(&self.code),
             "POST /leads/{id}/tenants" => call.bearer(self.own_token(route)),
             "POST /invitations/accept" | "POST /invitations/decline" => call.bearer(&self.people().code),
-            _ if is_of_member(route) => call.bearer(&self.persons_token(everything())),
+            _ if is_of_member(route) => call.bearer(&self.persons_token(of_members())),
             _ => call.bearer(&self.app.operator()),
         }
     }
@@ -411,12 +411,8 @@ async fn end_subscriptions(app: &TestApp, tenant_id: &str) {
 
 /// The routes of accounts, whose paths name no tenant.
 pub(crate) fn is_of_account(route: &str) -> bool {
-    // To make the tables is to make the whole document.
     static ROUTES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let tables = tenantry_local::groups()
-            .into_iter()
-            .flat_map(|group| group.table());
-        let rows = tables.filter(|row| {
+        routes_that(|_, row| {
             matches!(
                 row.access,
                 Access::Account(_)
@@ -424,27 +420,26 @@ pub(crate) fn is_of_account(route: &str) -> bool {
                     | Access::AccountOrItsLead(_)
                     | Access::AccountEither(_, _)
             )
-        });
-        rows.map(|row| format!("{} {}", row.method, row.path)).collect()
+        })
     });
     ROUTES.contains(route)
 }
 
 /// The routes of users and access.
 pub(crate) fn is_about_people(route: &str) -> bool {
-    let (_, path) = split(route);
-    let of_tenant = ["users", "invitations", "tenant-configs", "roles", "groups"];
-    match path.strip_prefix("/tenants/{id}/") {
-        Some(rest) => of_tenant.iter().any(|start| rest.starts_with(start)),
-        None => ["/user", "/groups/", "/invitations/", "/permissions"]
-            .iter()
-            .any(|start| path.starts_with(start)),
-    }
+    static ROUTES: LazyLock<BTreeSet<String>> =
+        LazyLock::new(|| routes_that(|tag, _| ["users", "access"].contains(&tag)));
+    ROUTES.contains(route)
 }
 
-/// What members can be permitted.
-pub(crate) fn everything() -> impl Iterator<Item = Permission> {
-    Permission::all().filter(|permission| permission.scope() == Reach::Tenant)
+/// Some of all routes. To make the tables is to make the whole document: something to do once.
+fn routes_that(is_wanted: fn(&str, &Route) -> bool) -> BTreeSet<String> {
+    let groups = tenantry_local::groups();
+    let rows = groups.iter().flat_map(|group| {
+        let rows = group.table().into_iter();
+        rows.filter(|row| is_wanted(group.tag(), row))
+    });
+    rows.map(|row| format!("{} {}", row.method, row.path)).collect()
 }
 
 /// Whether only members are let in, about themselves.

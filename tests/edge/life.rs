@@ -1,13 +1,10 @@
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
 
-use futures_util::future::{join, poll_fn};
+use futures_util::future::join;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tenantry_domain::{TenantCommand, TenantStatus};
-use tenantry_testing::{Answer, Provisioning, TestApp};
+use tenantry_testing::{Answer, Provisioning, TestApp, cut_off};
 
 /// What can happen to a tenant from outside.
 #[derive(Clone, Debug)]
@@ -60,20 +57,6 @@ fn acts() -> impl Strategy<Value = Vec<(Act, Fate)>> {
         2 => (1..12_u32).prop_map(Fate::CutOff),
     ];
     prop::collection::vec((act, fate), 1..30)
-}
-
-/// Carries something out, or stops after so many steps and answers nothing.
-async fn cut_off<T>(work: impl Future<Output = T>, steps: u32) -> Option<T> {
-    let mut work = pin!(work);
-    let mut left = steps;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        work.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 struct Life {

@@ -3,67 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tenantry_domain::{Id, Membership, Permission, Scope};
-use tenantry_testing::{Answer, Person, TestApp};
-
-/// What members can be permitted.
-pub(crate) fn of_members() -> impl Iterator<Item = Permission> {
-    Permission::all().filter(|permission| permission.scope() == Scope::Tenant)
-}
-
-/// Sends a request; without a body if it is null.
-pub(crate) async fn send(app: &TestApp, method: &str, path: &str, token: &str, body: &Value) -> Answer {
-    let call = app.call(method, path).bearer(token);
-    let call = if body.is_null() { call } else { call.json(body) };
-    call.send().await
-}
-
-/// The same as an operator who may do everything.
-pub(crate) async fn order(app: &TestApp, method: &str, path: &str, body: &Value) -> Answer {
-    send(app, method, path, &app.operator(), body).await
-}
-
-/// Reads something as an operator.
-pub(crate) async fn find(app: &TestApp, path: &str) -> Value {
-    order(app, "GET", path, &Value::Null).await.expect(200).json()
-}
+use tenantry_domain::{Id, Membership, Permission};
+use tenantry_testing::{Person, TestApp};
+pub(crate) use tenantry_testing::{find, of_members, order, paged, send, told, won};
 
 /// The last line of the tenant's audit trail.
 pub(crate) async fn last_entry(app: &TestApp, tenant_id: &str) -> Value {
     find(app, &format!("/tenants/{tenant_id}/audit?limit=1")).await["items"].take()
-}
-
-/// Pointers and codes of all that is wrong with a body.
-pub(crate) fn told(answer: &Answer) -> Vec<String> {
-    let violations = answer.violations().into_iter();
-    violations
-        .map(|(pointer, code)| format!("{pointer} {code}"))
-        .collect()
-}
-
-/// One member of every item of a list, one item a page.
-pub(crate) async fn paged(app: &TestApp, path: &str, token: &str, member: &str) -> Vec<String> {
-    let (mut found, mut cursor) = (Vec::new(), String::new());
-    let separator = if path.contains('?') { '&' } else { '?' };
-    loop {
-        let page = format!("{path}{separator}limit=1{cursor}");
-        let page = send(app, "GET", &page, token, &Value::Null)
-            .await
-            .expect(200)
-            .json();
-        let items = page["items"].as_array().expect("a page has items");
-        assert!(items.len() <= 1);
-        found.extend(
-            items
-                .iter()
-                .filter_map(|item| item[member].as_str())
-                .map(str::to_owned),
-        );
-        let Value::String(next) = &page["nextCursor"] else {
-            return found;
-        };
-        cursor = format!("&cursor={next}");
-    }
 }
 
 /// An active member of the tenant with the role `Member`, whose token has these permissions.
@@ -166,15 +112,20 @@ pub(crate) async fn add_to(app: &TestApp, group_id: &str, person: &Person, is_ow
         .expect(201);
 }
 
-/// New members of the tenant in a group, thirty at once.
+/// New members of the tenant in a group.
 pub(crate) async fn crowd(app: &TestApp, tenant_id: &str, group_id: &str, size: usize) -> Vec<Person> {
     let crowd: Vec<Person> = (0..size).map(|_| somebody(app, tenant_id)).collect();
-    let path = format!("/groups/{group_id}/user/bulk?tenantId={tenant_id}");
-    for some in crowd.chunks(30) {
+    gather(app, group_id, &crowd).await;
+    crowd
+}
+
+/// Puts members of one tenant into a group, thirty at once.
+pub(crate) async fn gather(app: &TestApp, group_id: &str, people: &[Person]) {
+    for some in people.chunks(30) {
+        let path = format!("/groups/{group_id}/user/bulk?tenantId={}", some[0].tenant_id);
         let places = some.iter().map(|person| place(person, false)).collect();
         order(app, "POST", &path, &Value::Array(places)).await.expect(200);
     }
-    crowd
 }
 
 /// Has a group say, past all rules, that it has so many members.
@@ -290,17 +241,6 @@ pub(crate) async fn held(app: &TestApp, person: &Person) -> Vec<String> {
     let held = find(app, &path).await;
     let held = held["permissions"].as_array().expect("it is a list").iter();
     held.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// How many requests had this answer; each of the others had this one.
-pub(crate) fn won(answers: Vec<Answer>, status: u16, lost: &[&str]) -> usize {
-    let (won, others): (Vec<_>, Vec<_>) = answers
-        .into_iter()
-        .partition(|answer| answer.status.as_u16() == status);
-    for answer in others {
-        assert!(lost.contains(&&*answer.text_at("/code")), "{}", answer.text);
-    }
-    won.len()
 }
 
 /// A request that writes.

@@ -7,12 +7,12 @@ use tenantry_app::{
     Config, Context, Erased, TraceContext, Watched, continue_erasures, fail_overdue_jobs, sha256_hex,
 };
 use tenantry_domain::{
-    Clock as _, Email, Id, Membership, MembershipStatus, Permission, PersonName, Profile, Scope, SystemRole,
-    Tenant, User, Username,
+    Clock as _, Email, Id, Membership, MembershipStatus, Permission, PersonName, Profile, SystemRole, Tenant,
+    User, Username,
 };
 use tenantry_local::{ForeignEvent, Ingredients, Product, ReceivedMail, Subject};
 
-use crate::{Call, SeededEntropy, TestClock};
+use crate::{Call, SeededEntropy, TestClock, of_members};
 
 /// Long enough for fifty callers at once on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -369,9 +369,4 @@ impl TestApp {
             .await
             .expect("the table takes it");
     }
-}
-
-/// What members can be permitted.
-fn of_members() -> impl Iterator<Item = Permission> {
-    Permission::all().filter(|permission| permission.scope() == Scope::Tenant)
 }

@@ -3,13 +3,17 @@
 
 mod answer;
 mod app;
+mod asking;
 mod billing;
 mod chance;
+mod cut_off;
 mod people;
 mod scenes;
 
 pub use answer::{Answer, Call};
 pub use app::TestApp;
+pub use asking::{find, of_members, order, paged, send, told, won};
 pub use chance::{SeededEntropy, TestClock};
+pub use cut_off::cut_off;
 pub use people::Person;
 pub use scenes::{Provisioning, SignedUp, VerifiedLead};
