@@ -75,10 +75,10 @@ pub(crate) async fn create_override(
     let created = look_again(|| async {
         let (member, people) = find_member(&operation, &scope, id).await?;
         check_within(&operation, &people, &member, permission)?;
+        let exists = || Error::from(Conflict::OverrideExists(permission.name()));
         if member.overrides.contains_key(&permission) {
-            return Err(Error::from(Conflict::OverrideExists(permission.name())));
+            return Err(exists());
         }
-        let exists = || Conflict::OverrideExists(permission.name());
         let updated = member.clone().decide(permission, is_allowed, &change);
         let updated = updated.ok_or_else(exists)?;
         let (both, about) = ((&member, &updated), (permission, &change));

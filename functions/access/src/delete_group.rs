@@ -133,11 +133,11 @@ impl Leaving {
 mod tests {
     use futures_util::future::join_all;
     use serde_json::{Value, json};
-    use tenantry_testing::TestApp;
+    use tenantry_testing::{Person, TestApp, cut_off};
 
     use crate::scene::{
-        add_sales, add_to, crowd, find, last_entry, members_and_owners, members_of, order, path_of, place,
-        send, somebody, won,
+        add_sales, add_to, crowd, find, gather, last_entry, members_and_owners, members_of, order, path_of,
+        place, send, somebody, won,
     };
 
     #[tokio::test]
@@ -214,6 +214,33 @@ mod tests {
             .bearer(&owner.token)
             .header("idempotency-key", "k");
         again.send().await.expect_problem(404, "not_found");
+    }
+
+    #[tokio::test]
+    async fn a_removal_that_is_cut_off_anywhere_is_finished_by_the_next_one() {
+        let app = TestApp::start().await;
+        let tenant = app.tenant("acme").await;
+        let people: Vec<Person> = (0..41).map(|_| somebody(&app, &tenant)).collect();
+        let mut was_halfway = false;
+
+        for steps in 1.. {
+            let id = add_sales(&app, &tenant).await;
+            gather(&app, &id, &people).await;
+            let path = path_of(&tenant, &id);
+            let first = cut_off(order(&app, "DELETE", &path, &Value::Null), steps).await;
+            let is_answered = first.is_some();
+            was_halfway |= members_and_owners(&app, &id).await.0 == 1;
+
+            let second = order(&app, "DELETE", &path, &Value::Null).await;
+
+            assert!([204, 404].contains(&second.status.as_u16()), "{}", second.text);
+            assert_eq!(members_and_owners(&app, &id).await, (0, 0));
+            if is_answered {
+                break;
+            }
+        }
+
+        assert!(was_halfway, "it was never cut off between two transactions");
     }
 
     #[tokio::test]

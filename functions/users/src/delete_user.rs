@@ -124,7 +124,7 @@ async fn leave(operation: &Operation, user_id: Id<User>, tenant_id: Id<Tenant>) 
 mod tests {
     use serde_json::{Value, json};
     use tenantry_domain::{Permission, SystemRole};
-    use tenantry_testing::{Answer, Person, TestApp};
+    use tenantry_testing::{Answer, Person, TestApp, cut_off};
 
     use crate::scene::{
         GRACE, accept, add_grace, allow, count_of, find, group, invite, order, prefer, send, types_with,
@@ -197,6 +197,39 @@ mod tests {
         for kind in ["user", "membership", "invitation", "invited"] {
             assert_eq!(count_of(&app, kind).await, 0, "{kind}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_erasure_that_is_cut_off_anywhere_is_finished_by_the_next_one() {
+        let app = TestApp::start().await;
+        let (home, other) = (app.tenant("home").await, app.tenant("other").await);
+        let mut was_halfway = false;
+
+        for steps in 1.. {
+            let email = format!("grace{steps}@navy.example");
+            let grace = app.join_as(&home, &email, SystemRole::Member).await;
+            app.join_as(&other, &email, SystemRole::Member).await;
+            let sales = group(&app, &home, &[&grace]).await;
+            let path = format!("/user/{}", grace.user_id);
+            let first = cut_off(order(&app, "DELETE", &path, &Value::Null), steps).await;
+            let is_answered = first.is_some();
+            was_halfway |= count_of(&app, "membership").await == 1;
+
+            let second = order(&app, "DELETE", &path, &Value::Null).await;
+
+            assert!([204, 404].contains(&second.status.as_u16()), "{}", second.text);
+            app.settle().await;
+            assert_eq!(types_with(&app, &email).await, [""; 0]);
+            for kind in ["user", "membership", "group_member"] {
+                assert_eq!(count_of(&app, kind).await, 0, "{kind} after {steps} steps");
+            }
+            order(&app, "DELETE", &sales, &Value::Null).await.expect(204);
+            if is_answered {
+                break;
+            }
+        }
+
+        assert!(was_halfway, "it was never cut off between two transactions");
     }
 
     #[tokio::test]

@@ -670,7 +670,10 @@ mod tests {
             assert_eq!(found["phone"], here["phone"]);
         }
         let n = here["username"].as_str().unwrap_or_default().replace("grace", "");
-        assert_eq!(here["phone"], format!("+1{:04}", n.parse::<u32>().unwrap()));
+        assert_eq!(
+            here["phone"],
+            format!("+1{:04}", n.parse::<u32>().expect("it is a number"))
+        );
         // Of all the names that it had for a moment none is left.
         let names: Vec<String> = app
             .items()
