@@ -1,8 +1,10 @@
 use std::fmt;
 
 use serde::Deserialize;
-use tenantry_domain::{Party, Tiers, Wire, WireChanges};
+use tenantry_domain::{Id, Party, Tenant, Tiers, Wire, WireChanges};
 use thiserror::Error;
+
+use crate::IdentitySettings;
 
 /// Who may issue tokens, and how its keys are found.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -17,10 +19,73 @@ pub struct Issuer {
     /// Whether it may issue operators' tokens.
     #[serde(default = "yes")]
     pub is_platform: bool,
+    /// The scope that makes a token an operator's.
+    #[serde(default = "platform")]
+    pub platform_scope: String,
+    /// What its tokens call what we look for.
+    #[serde(default)]
+    pub claims: ClaimNames,
+    /// Whether what members may do is looked up at each request, because its tokens do not say.
+    #[serde(default)]
+    pub resolve_permissions: bool,
+    /// The one tenant that its tokens may speak of: of a pool or realm that is this tenant's own.
+    #[serde(skip)]
+    pub tenant_id: Option<Id<Tenant>>,
+}
+
+/// What the tokens of an issuer call what we look for: a claim's name, or a JSON pointer (RFC 6901) to a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClaimNames {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The membership. It follows from tenant and person, so one of the two is enough.
+    pub user_tenant_id: String,
+    /// The person, as we know it.
+    pub user_id: String,
+    /// Names of permissions: an array, or one text with spaces between them.
+    pub permissions: String,
+    /// Stands there if permissions are to be looked up.
+    pub permissions_ref: String,
+    /// Scopes with spaces between them.
+    pub scope: String,
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self {
+            tenant_id: "tenantId".to_owned(),
+            user_tenant_id: "userTenantId".to_owned(),
+            user_id: "userId".to_owned(),
+            permissions: "permissions".to_owned(),
+            permissions_ref: "permissionsRef".to_owned(),
+            scope: "scope".to_owned(),
+        }
+    }
+}
+
+impl Issuer {
+    /// One whose tokens call things as we do.
+    pub fn new(issuer: String, audiences: Vec<String>, jwks_uri: String, is_platform: bool) -> Self {
+        Self {
+            issuer,
+            audiences,
+            jwks_uri,
+            is_platform,
+            platform_scope: platform(),
+            claims: ClaimNames::default(),
+            resolve_permissions: false,
+            tenant_id: None,
+        }
+    }
 }
 
 fn yes() -> bool {
     true
+}
+
+fn platform() -> String {
+    "platform".to_owned()
 }
 
 /// Nobody may be kept from being erased for longer.
@@ -61,6 +126,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Who may issue tokens.
     pub issuers: Vec<Issuer>,
+    /// Which identity providers tenants may have.
+    pub identity: IdentitySettings,
     /// SHA-256 of the token that opens `/metrics`, in lower-case hex; without it the route does not exist.
     pub metrics_token_sha256: Option<String>,
 }
@@ -91,8 +158,9 @@ impl Config {
                 .filter(|text| !text.is_empty())
                 .unwrap_or_else(|| default.to_owned())
         };
-        let issuers: Vec<Issuer> = serde_json::from_str(&text("ISSUERS", "[]"))
-            .map_err(|error| ConfigError::new("ISSUERS", error))?;
+        let mut issuers = issuers("ISSUERS", &text("ISSUERS", "[]"))?;
+        // Those that the deployment makes itself stand apart, because nobody writes two texts into one JSON array.
+        issuers.extend(self::issuers("POOL_ISSUERS", &text("POOL_ISSUERS", "[]"))?);
         let minutes = number(
             "JOB_DEADLINE_MINUTES",
             &text("JOB_DEADLINE_MINUTES", "0"),
@@ -135,9 +203,14 @@ impl Config {
             public_rate_per_minute: u32::try_from(rate).unwrap_or(u32::MAX),
             cors_origins: cors_origins(&text("CORS_ORIGINS", ""))?,
             issuers,
+            identity: IdentitySettings::parse(&text("IDENTITY_PROVIDERS", "{}"))?,
             metrics_token_sha256: sha256("METRICS_TOKEN_SHA256", text("METRICS_TOKEN_SHA256", ""))?,
         })
     }
+}
+
+fn issuers(name: &'static str, text: &str) -> Result<Vec<Issuer>, ConfigError> {
+    serde_json::from_str(text).map_err(|error| ConfigError::new(name, error))
 }
 
 /// The dialect's preset, and what is said of it. Bus, source and deadline have settings of their own beside it, which the

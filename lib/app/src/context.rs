@@ -4,7 +4,7 @@ use tenantry_domain::{Actor, AuditEntry, Change, Clock, Entropy, Id, Timestamp};
 use tenantry_store::{IdempotencyRecord, Store, StoredReply, Transaction};
 use thiserror::Error;
 
-use crate::{Config, Keyring, TraceContext};
+use crate::{Config, IdentityProviders, Keyring, ProviderError, TraceContext};
 
 /// What one process holds for all requests.
 pub struct App {
@@ -18,6 +18,8 @@ pub struct App {
     pub config: Config,
     /// The keys.
     pub keyring: Keyring,
+    /// Providers of identities; none where none is needed.
+    pub identity: IdentityProviders,
 }
 
 /// What one request works with: a store bound to the request's deadline, and one reading of the clock.
@@ -59,6 +61,9 @@ pub enum Error {
     /// The table did not do its part.
     #[error(transparent)]
     Store(tenantry_store::Error),
+    /// A provider of identities did not do its part.
+    #[error(transparent)]
+    Provider(ProviderError),
     /// Something that should not happen.
     #[error("{0}")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -69,6 +74,16 @@ impl From<tenantry_store::Error> for Error {
         match error {
             tenantry_store::Error::Refused(refusal) => Self::Refused(refusal),
             error => Self::Store(error),
+        }
+    }
+}
+
+impl Error {
+    /// What a provider answered; what kept it from noting its progress speaks for itself.
+    pub fn of_provider(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Progress(error) => *error,
+            error => Self::Provider(error),
         }
     }
 }

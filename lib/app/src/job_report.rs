@@ -141,16 +141,24 @@ pub(crate) fn end_job(
     let after = before.clone().close(&closed, &outcome, &change)?;
     let is_success = matches!(outcome, Outcome::Success { .. });
     let kind = closed.kind.result(is_success);
-    let owner = (is_success && job.kind == JobKind::Provision)
+    let welcomed = (is_success && job.kind == JobKind::Provision)
         .then(|| primary_contact(parts))
-        .flatten()
-        .map(|contact| (contact, context.owner_invitation(before, contact)));
+        .flatten();
+    // Who became the owner when identities were set up is invited to nothing.
+    let is_owned = job
+        .identity
+        .as_ref()
+        .and_then(|setup| setup.administrator.as_ref())
+        .is_some_and(|administrator| administrator.is_member);
+    let owner = welcomed
+        .filter(|_| !is_owned)
+        .map(|contact| context.owner_invitation(before, contact));
     let mut entry = context.audit(kind, &change);
     (entry.before, entry.after) = (
         Some(json!({ "status": before.status })),
         Some(ended(&after, &closed)),
     );
-    if let (Some((_, (invitation, _))), Some(after)) = (&owner, &mut entry.after) {
+    if let (Some((invitation, _)), Some(after)) = (&owner, &mut entry.after) {
         after["ownerInvitationId"] = json!(invitation.id);
     }
     if before.tier != after.tier {
@@ -175,12 +183,14 @@ pub(crate) fn end_job(
         context.new_id(),
         context.now,
     );
-    if let Some((contact, (invitation, invite))) = owner {
-        // With the event of the tenant: a transaction that brings all the resources it may has no room for one more.
-        event.tally.add(Tally::INVITATIONS_SENT, 1);
-        transaction
-            .add_invitation(&scope, &invitation)
-            .send(&welcome(context, contact, &after, invite));
+    if let Some(contact) = welcomed {
+        let invite = owner.map(|(invitation, invite)| {
+            // With the event of the tenant: a transaction that brings all the resources it may has no room for one more.
+            event.tally.add(Tally::INVITATIONS_SENT, 1);
+            transaction.add_invitation(&scope, &invitation);
+            invite
+        });
+        transaction.send(&welcome(context, contact, &after, invite));
     }
     transaction.send(&context.event(&event));
     if is_success && job.kind != JobKind::Deprovision {
@@ -227,14 +237,14 @@ fn primary_contact(parts: &TenantParts) -> Option<&Contact> {
     contact
 }
 
-/// One mail: the tenant can be used, and whoever reads it can own it.
-fn welcome(context: &Context, contact: &Contact, tenant: &Tenant, invite: Invite) -> OutboxMessage {
+/// One mail: the tenant can be used, and whoever reads it can own it, if nobody does.
+fn welcome(context: &Context, contact: &Contact, tenant: &Tenant, invite: Option<Invite>) -> OutboxMessage {
     let content = Content::TenantWelcome {
         first_name: contact.first_name.to_string(),
         tenant_name: tenant.name.to_string(),
         tenant_key: tenant.key.to_string(),
         link: tenant.app_plane_url.clone(),
-        invitation: Some(invite),
+        invitation: invite,
     };
     context.mail(&Mail {
         to: contact.email.clone(),

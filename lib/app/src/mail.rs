@@ -53,6 +53,19 @@ pub enum Content {
         /// How to accept.
         invitation: Invite,
     },
+    /// Tells a person how to sign in for the first time, where the identity provider cannot.
+    FirstKey {
+        /// The person.
+        first_name: String,
+        /// The tenant.
+        tenant_name: String,
+        /// What it signs in with.
+        email: String,
+        /// Where it chooses its password.
+        link: Option<String>,
+        /// A password that has to be changed at once.
+        password: Option<String>,
+    },
 }
 
 /// How a person accepts an invitation.
@@ -84,6 +97,7 @@ impl std::fmt::Debug for Content {
             Self::VerifyLead { .. } => "VerifyLead",
             Self::TenantWelcome { .. } => "TenantWelcome",
             Self::Invitation { .. } => "Invitation",
+            Self::FirstKey { .. } => "FirstKey",
         })
     }
 }
@@ -97,7 +111,7 @@ mod render {
     /// Renders mails. The file name's ending decides about escaping: `.html` is escaped, `.txt` is not.
     pub struct Renderer(Environment<'static>);
 
-    const TEMPLATES: [(&str, &str); 7] = [
+    const TEMPLATES: [(&str, &str); 9] = [
         ("layout.html", include_str!("mail/layout.html")),
         ("verify_lead.txt", include_str!("mail/verify_lead.txt")),
         ("verify_lead.html", include_str!("mail/verify_lead.html")),
@@ -105,6 +119,8 @@ mod render {
         ("tenant_welcome.html", include_str!("mail/tenant_welcome.html")),
         ("invitation.txt", include_str!("mail/invitation.txt")),
         ("invitation.html", include_str!("mail/invitation.html")),
+        ("first_key.txt", include_str!("mail/first_key.txt")),
+        ("first_key.html", include_str!("mail/first_key.html")),
     ];
 
     impl Renderer {
@@ -128,6 +144,7 @@ mod render {
                 Content::Invitation { tenant_name, .. } => {
                     ("invitation", format!("You are invited to {tenant_name}"))
                 }
+                Content::FirstKey { tenant_name, .. } => ("first_key", format!("Sign in to {tenant_name}")),
             };
             let part = |ending: &str| {
                 self.0

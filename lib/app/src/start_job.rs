@@ -79,7 +79,7 @@ pub(crate) fn check_may_ask(actor: &Actor, kind: JobKind) -> Result<(), DomainEr
     match (actor, kind) {
         (_, JobKind::Provision) | (Actor::Operator(_) | Actor::System, _) => Ok(()),
         (
-            Actor::Member(_) | Actor::Lead(_) | Actor::ApplicationPlane | Actor::Anonymous,
+            Actor::Member(_) | Actor::Person(_) | Actor::Lead(_) | Actor::ApplicationPlane | Actor::Anonymous,
             JobKind::Deprovision | JobKind::ChangeTier,
         ) => Err(DomainError::Forbidden("only operators may do this".to_owned())),
     }

@@ -2,15 +2,17 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Id, Kind, Lead, Membership, Permission, Permissions, Tenant, Text};
+use crate::{Error, Id, Kind, Lead, Membership, Permission, Permissions, Tenant, Text, User};
 
-/// Who stands behind a change; in records and events `operator:sub`, `member:id`, `lead:id`, `application-plane`, `system` or `anonymous`.
+/// Who stands behind a change; in records and events `operator:sub`, `member:id`, `person:id`, `lead:id`, `application-plane`, `system` or `anonymous`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A person or machine of the platform, by token subject.
     Operator(Text<200>),
     /// A member of a tenant.
     Member(Id<Membership>),
+    /// A person, in no tenant.
+    Person(Id<User>),
     /// A prospect.
     Lead(Id<Lead>),
     /// The application plane that carries out provisioning.
@@ -48,6 +50,8 @@ pub enum Caller {
     Operator(Operator),
     /// Proved by a tenant token.
     Member(Member),
+    /// Proved by a token of somebody who acts in no tenant now.
+    Person(Id<User>),
     /// Proved by our own token from verification.
     Lead(Id<Lead>),
     /// Not proved.
@@ -60,6 +64,7 @@ impl Caller {
         match self {
             Self::Operator(operator) => Actor::Operator(operator.subject.clone()),
             Self::Member(member) => Actor::Member(member.membership_id),
+            Self::Person(id) => Actor::Person(*id),
             Self::Lead(id) => Actor::Lead(*id),
             Self::Anonymous => Actor::Anonymous,
         }
@@ -69,7 +74,9 @@ impl Caller {
     pub fn require_operator(&self, permission: Permission) -> Result<(), Error> {
         match self {
             Self::Operator(operator) => require(&operator.permissions, permission),
-            Self::Member(_) | Self::Lead(_) => Err(Error::Forbidden("only operators may do this".to_owned())),
+            Self::Member(_) | Self::Person(_) | Self::Lead(_) => {
+                Err(Error::Forbidden("only operators may do this".to_owned()))
+            }
             Self::Anonymous => Err(Error::Unauthenticated("a bearer token is required")),
         }
     }
@@ -79,6 +86,9 @@ impl Caller {
         match self {
             Self::Operator(operator) => require(&operator.permissions, permission),
             Self::Member(member) => require(&member.permissions, permission),
+            Self::Person(_) => Err(Error::Forbidden(
+                "the token is for no tenant in which its person may act".to_owned(),
+            )),
             Self::Lead(_) => Err(Error::Forbidden("lead tokens may not do this".to_owned())),
             Self::Anonymous => Err(Error::Unauthenticated("a bearer token is required")),
         }
@@ -91,11 +101,13 @@ impl Caller {
             Self::Member(member) if member.tenant_id != tenant_id => {
                 Err(Error::not_found(Kind::Tenant, tenant_id))
             }
-            Self::Operator(_) | Self::Member(_) | Self::Lead(_) | Self::Anonymous => Ok(TenantScope {
-                tenant_id,
-                actor: self.actor(),
-                lead_id: None,
-            }),
+            Self::Operator(_) | Self::Member(_) | Self::Person(_) | Self::Lead(_) | Self::Anonymous => {
+                Ok(TenantScope {
+                    tenant_id,
+                    actor: self.actor(),
+                    lead_id: None,
+                })
+            }
         }
     }
 
@@ -107,7 +119,7 @@ impl Caller {
                 actor: self.actor(),
                 lead_id: Some(*lead_id),
             }),
-            Self::Operator(_) | Self::Member(_) | Self::Anonymous => None,
+            Self::Operator(_) | Self::Member(_) | Self::Person(_) | Self::Anonymous => None,
         }
     }
 }
@@ -177,6 +189,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Operator(subject) => write!(f, "operator:{subject}"),
             Self::Member(id) => write!(f, "member:{id}"),
+            Self::Person(id) => write!(f, "person:{id}"),
             Self::Lead(id) => write!(f, "lead:{id}"),
             Self::ApplicationPlane => f.write_str("application-plane"),
             Self::System => f.write_str("system"),
@@ -197,6 +210,7 @@ impl<'de> Deserialize<'de> for Actor {
         let actor = match text.split_once(':') {
             Some(("operator", subject)) => Text::parse(subject).map(Self::Operator),
             Some(("member", id)) => Id::parse(id).map(Self::Member),
+            Some(("person", id)) => Id::parse(id).map(Self::Person),
             Some(("lead", id)) => Id::parse(id).map(Self::Lead),
             _ => match &*text {
                 "application-plane" => Ok(Self::ApplicationPlane),

@@ -190,6 +190,14 @@ pub enum Conflict {
     /// The tenant may not be changed by its members now.
     #[error("tenant `{0}` is suspended")]
     TenantSuspended(String),
+    /// The tenant cannot be used now.
+    #[error("tenant `{tenant}` is {status}, and nobody can act in it")]
+    TenantNotActive {
+        /// The tenant.
+        tenant: String,
+        /// Where it stands.
+        status: TenantStatus,
+    },
     /// The plan is out of sale.
     #[error("plan `{0}` is archived")]
     PlanArchived(String),
@@ -238,6 +246,15 @@ pub enum Conflict {
     /// The e-mail address belongs to somebody else.
     #[error("this e-mail address belongs to somebody else")]
     EmailTaken,
+    /// The login at the identity provider is somebody else's.
+    #[error("this login at the identity provider belongs to somebody else")]
+    LoginTaken,
+    /// The tenant has its first administrator.
+    #[error("tenant `{0}` has another first administrator already")]
+    AdministratorNamed(String),
+    /// The tenant's people sign in with another provider.
+    #[error("the tenant's people sign in with {0}, which cannot be changed here")]
+    IdentityProviderFixed(String),
     /// The person is a member of the tenant.
     #[error("user `{0}` is a member of the tenant already")]
     MemberExists(String),
@@ -329,6 +346,7 @@ impl Conflict {
             Self::GracePeriodRunning { .. } => "grace_period_running",
             Self::ModifiedConcurrently { .. } => "modified_concurrently",
             Self::TenantSuspended(_) => "tenant_suspended",
+            Self::TenantNotActive { .. } => "tenant_not_active",
             Self::PlanArchived(_) => "plan_archived",
             Self::SubscriptionExists { .. } => "subscription_exists",
             Self::SubscriptionEnded { .. } => "subscription_ended",
@@ -339,6 +357,9 @@ impl Conflict {
             Self::TenantConfigExists(_) => "tenant_config_exists",
             Self::UsernameTaken(_) => "username_taken",
             Self::EmailTaken => "email_taken",
+            Self::LoginTaken => "login_taken",
+            Self::AdministratorNamed(_) => "administrator_named",
+            Self::IdentityProviderFixed(_) => "identity_provider_fixed",
             Self::MemberExists(_) => "member_exists",
             Self::TooManyTenants(_) => "too_many_tenants",
             Self::InvitationExists => "invitation_exists",

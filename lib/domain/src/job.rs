@@ -2,7 +2,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Conflict, Entitlement, Entropy, Error, Id, Reason, Tenant, Text, Timestamp, Wire};
+use crate::{
+    Actor, Administrator, Conflict, Entitlement, Entropy, Error, Id, IdentitySetup, ProviderName, Reason,
+    Tenant, Text, Timestamp, Wire,
+};
 
 /// What a job asks the application plane to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,9 @@ pub struct Job {
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Outcome>,
+    /// How far the set-up of the tenant's identity is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity: Option<IdentitySetup>,
     /// When it was started.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -130,6 +136,7 @@ impl Job {
                 at: now,
             }],
             outcome: None,
+            identity: None,
             created_at: now,
             modified_at: now,
             version: 1,
@@ -143,13 +150,7 @@ impl Job {
 
     /// The job with its outcome. A closed job keeps the one it has.
     pub fn close(self, outcome: Outcome, now: Timestamp) -> Result<Self, Error> {
-        if !self.is_open() {
-            return Err(Conflict::JobClosed {
-                job: self.id.to_string(),
-                status: self.status,
-            }
-            .into());
-        }
+        let job = self.check_open()?;
         let status = outcome.status();
         let name = match outcome {
             Outcome::Success { .. } => "succeeded",
@@ -159,7 +160,7 @@ impl Job {
         Ok(Self {
             status,
             outcome: Some(outcome),
-            ..self
+            ..job
         }
         .with_step(name, now))
     }
@@ -169,6 +170,44 @@ impl Job {
     pub fn pass(self, step: &str, now: Timestamp) -> Option<Self> {
         let is_news = self.is_open() && self.steps.iter().all(|known| known.name != step);
         is_news.then(|| self.with_step(step, now))
+    }
+
+    /// The open job with a note of what was made at the provider of identities.
+    pub fn note_identity(
+        self,
+        provider: ProviderName,
+        step: &str,
+        made: &str,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut job = self.check_open()?;
+        let setup = job.identity.get_or_insert_with(|| IdentitySetup::begin(provider));
+        setup.made.insert(step.to_owned(), made.to_owned());
+        Ok(job.with_step(&format!("identity_{step}"), now))
+    }
+
+    /// The open job with the tenant's first administrator.
+    pub fn name_administrator(
+        self,
+        provider: ProviderName,
+        administrator: Administrator,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut job = self.check_open()?;
+        let setup = job.identity.get_or_insert_with(|| IdentitySetup::begin(provider));
+        setup.administrator = Some(administrator);
+        Ok(job.with_step("identity_ready", now))
+    }
+
+    fn check_open(self) -> Result<Self, Error> {
+        if self.is_open() {
+            return Ok(self);
+        }
+        Err(Conflict::JobClosed {
+            job: self.id.to_string(),
+            status: self.status,
+        }
+        .into())
     }
 
     /// The closed job with a note that a report came too late and said something else.

@@ -18,6 +18,7 @@ mod examples;
 mod grant;
 mod group;
 mod id;
+mod identity;
 mod invitation;
 mod invoice;
 mod job;
@@ -56,6 +57,7 @@ pub use event::{Callback, ContactRef, Event, EventData, LeadFact, TenantFact, Tr
 pub use grant::{Grant, Override, Overrides, effective, explain};
 pub use group::{Group, GroupChanges, GroupMember, GroupPlace, NewGroup};
 pub use id::Id;
+pub use identity::{Administrator, Identity, IdentitySetup, Login, ProviderId, ProviderName};
 pub use invitation::{Invitation, InvitationStatus, NewInvitation, Offer};
 pub use invoice::{Account, Invoice, InvoiceLine, InvoiceStatus, NewInvoice, Party, Suspension};
 pub use job::{Job, JobKind, JobStatus, Outcome, Step};

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::role::RoleName;
 use crate::{
-    Event, EventData, Group, GroupMember, Id, Invitation, InvitationStatus, Membership, MembershipStatus,
-    Permissions, Role, Tally, Tenant, Timestamp, User,
+    Event, EventData, Group, GroupMember, Id, Invitation, InvitationStatus, Login, Membership,
+    MembershipStatus, Permissions, Role, Tally, Tenant, Timestamp, User,
 };
 
 /// A member as events show it.
@@ -16,7 +16,13 @@ pub struct MemberFact {
     id: Id<Membership>,
     user_id: Id<User>,
     role_id: Id<Role>,
+    /// The role that it had, if it has another one now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_role_id: Option<Id<Role>>,
     status: MembershipStatus,
+    /// How the tenant's identity provider knows it, once it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<Login>,
     version: u64,
 }
 
@@ -72,6 +78,10 @@ pub struct GroupMemberFact {
 #[serde(rename_all = "camelCase")]
 pub struct UserFact {
     id: Id<User>,
+    /// How identity providers know it, or knew it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    logins: Vec<Login>,
     version: u64,
 }
 
@@ -102,7 +112,9 @@ impl Event {
             id: membership.id,
             user_id: membership.user_id,
             role_id: membership.role_id,
+            previous_role_id: None,
             status: membership.status,
+            login: membership.login.clone(),
             version: membership.version,
         };
         let data = EventData::Member { member: fact };
@@ -114,6 +126,15 @@ impl Event {
             id,
             at,
         )
+    }
+
+    /// The event of a member's change, and which role it had before, if it has another one now.
+    #[must_use]
+    pub fn with_previous_role(mut self, before: &Membership) -> Self {
+        if let EventData::Member { member } = &mut self.data {
+            member.previous_role_id = Some(before.role_id).filter(|role| *role != member.role_id);
+        }
+        self
     }
 
     /// Something happened to an invitation. What it counts as is in its name.
@@ -185,6 +206,7 @@ impl Event {
     pub fn of_user(kind: &'static str, user: &User, id: Id<Event>, at: Timestamp) -> Self {
         let fact = UserFact {
             id: user.id,
+            logins: user.logins.clone(),
             version: user.version,
         };
         Self {

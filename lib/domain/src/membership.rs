@@ -4,8 +4,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Caller, Change, Conflict, Email, Error, Group, GroupPlace, Id, Override, Overrides, Patch, Permission,
-    Permissions, PersonName, Profile, Role, Roles, Rule, Tenant, Text, Timestamp, User, Username, effective,
+    Caller, Change, Conflict, Email, Error, Group, GroupPlace, Id, Login, Override, Overrides, Patch,
+    Permission, Permissions, PersonName, Profile, Role, Roles, Rule, Tenant, Text, Timestamp, User, Username,
+    effective,
 };
 
 /// Where a membership stands.
@@ -73,6 +74,9 @@ pub struct Membership {
     /// The groups that it is in.
     #[serde(default)]
     pub groups: BTreeMap<Id<Group>, GroupPlace>,
+    /// The login with which the person acts here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub login: Option<Login>,
     /// When it began.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -217,6 +221,7 @@ impl Membership {
             status,
             overrides: Overrides::new(),
             groups: BTreeMap::new(),
+            login: None,
             created_at: at,
             modified_at: at,
             version: 1,
@@ -349,6 +354,17 @@ impl Membership {
         full_name(&self.profile.first_name, self.profile.last_name.as_ref())
     }
 
+    /// The membership in which the person acts with this login; nothing if it does already.
+    pub fn with_login(self, login: Login, change: &Change) -> Option<Self> {
+        (self.login.as_ref() != Some(&login)).then(|| {
+            Self {
+                login: Some(login),
+                ..self
+            }
+            .changed(change)
+        })
+    }
+
     fn changed(self, change: &Change) -> Self {
         Self {
             modified_at: change.at,
@@ -367,10 +383,11 @@ fn full_name(first_name: &PersonName, last_name: Option<&PersonName>) -> String 
 }
 
 impl Caller {
-    /// Whether the caller is this person: a member whose membership in its own tenant is that of the person.
+    /// Whether the caller is this person, in no tenant or as a member whose membership is that of the person.
     pub fn is_person(&self, user_id: Id<User>) -> bool {
         match self {
             Self::Member(member) => member.membership_id == Membership::id_of(member.tenant_id, user_id),
+            Self::Person(id) => *id == user_id,
             Self::Operator(_) | Self::Lead(_) | Self::Anonymous => false,
         }
     }
@@ -379,7 +396,7 @@ impl Caller {
     pub fn is_membership(&self, id: Id<Membership>) -> bool {
         match self {
             Self::Member(member) => member.membership_id == id,
-            Self::Operator(_) | Self::Lead(_) | Self::Anonymous => false,
+            Self::Operator(_) | Self::Person(_) | Self::Lead(_) | Self::Anonymous => false,
         }
     }
 
@@ -388,7 +405,7 @@ impl Caller {
         match self {
             Self::Operator(operator) => operator.permissions.clone(),
             Self::Member(member) => member.permissions.clone(),
-            Self::Lead(_) | Self::Anonymous => Permissions::default(),
+            Self::Person(_) | Self::Lead(_) | Self::Anonymous => Permissions::default(),
         }
     }
 }

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Job, JobKind, Lead,
-    Outcome, PersonName, Reason, Rule, TenantScope, Timestamp, User, Website, Wire,
+    Actor, Address, AddressChanges, Change, Conflict, Domain, Email, Entropy, Error, Id, Identity, Job,
+    JobKind, Lead, Outcome, PersonName, Reason, Rule, TenantScope, Timestamp, User, Website, Wire,
 };
 
 /// The short name of a tenant in host names and paths: 1 to 10 lower-case letters and digits. It never changes.
@@ -213,6 +213,9 @@ pub struct Tenant {
     /// How the application plane that has it is spoken to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub wire: Option<Wire>,
+    /// Where its people sign in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity: Option<Identity>,
     /// The job whose report is awaited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub open_job_id: Option<Id<Job>>,
@@ -326,6 +329,7 @@ impl Tenant {
             app_plane_url: None,
             tier: None,
             wire: None,
+            identity: None,
             open_job_id: None,
             job_count: 0,
             erasable_at: None,
@@ -393,6 +397,15 @@ impl Tenant {
             open_job_id: Some(job.id),
             job_count: job.attempt,
             ..self
+        }
+    }
+
+    /// The tenant whose people sign in there. Who administers it is its point of contact, unless there is one.
+    pub fn identified(self, identity: Identity, administrator: Id<User>, change: &Change) -> Self {
+        Self {
+            identity: Some(identity),
+            spoc_user_id: self.spoc_user_id.or(Some(administrator)),
+            ..self.changed(change)
         }
     }
 

@@ -3,7 +3,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Change, Conflict, Email, Entropy, Id, Patch, PersonName, Rule, Tenant, Timestamp, Website};
+use crate::{
+    Change, Conflict, Contact, Email, Entropy, Id, Login, Patch, PersonName, ProviderId, ProviderName, Rule,
+    Tenant, Timestamp, Website,
+};
 
 /// The name under which a person signs in: lower-cased, 1 to 150 letters, digits and any of `. _ - + @`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,6 +37,12 @@ pub struct User {
     /// Where it goes when it does not say where.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub default_tenant_id: Option<Id<Tenant>>,
+    /// Where it went last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_tenant_id: Option<Id<Tenant>>,
+    /// How identity providers know it, one login a place.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub logins: Vec<Login>,
     /// When it came.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -146,6 +155,8 @@ impl User {
             profile,
             tenants: BTreeSet::new(),
             default_tenant_id: None,
+            last_tenant_id: None,
+            logins: Vec::new(),
             created_at: at,
             modified_at: at,
             version: 0,
@@ -155,6 +166,11 @@ impl User {
     /// An id for somebody new.
     pub fn new_id(at: Timestamp, entropy: &dyn Entropy) -> Id<Self> {
         Id::new(at, entropy)
+    }
+
+    /// The id of the person that a contact becomes: it follows from tenant and contact, so that asking twice makes one person.
+    pub fn id_of_contact(tenant_id: Id<Tenant>, contact_id: Id<Contact>) -> Id<Self> {
+        Id::following("administrator", &[tenant_id.as_uuid(), contact_id.as_uuid()])
     }
 
     /// The person as a member of one tenant more. The first one is where it goes if it does not say where.
@@ -173,7 +189,35 @@ impl User {
         if self.default_tenant_id == Some(tenant_id) {
             self.default_tenant_id = self.tenants.first().copied();
         }
+        self.last_tenant_id = self.last_tenant_id.filter(|last| *last != tenant_id);
         self.changed(change)
+    }
+
+    /// The person that goes to this tenant, until it says otherwise; nothing if it went there last.
+    pub fn go_to(self, tenant_id: Id<Tenant>, change: &Change) -> Option<Self> {
+        (self.last_tenant_id != Some(tenant_id)).then(|| {
+            Self {
+                last_tenant_id: Some(tenant_id),
+                ..self
+            }
+            .changed(change)
+        })
+    }
+
+    /// The person as a provider knows it, instead of as it did; nothing if that is known.
+    pub fn known_as(mut self, login: Login, change: &Change) -> Option<Self> {
+        if self.logins.contains(&login) {
+            return None;
+        }
+        self.logins
+            .retain(|known| !known.is_at(login.provider, &login.place));
+        self.logins.push(login);
+        Some(self.changed(change))
+    }
+
+    /// How it is known at a place.
+    pub fn login_at(&self, provider: ProviderName, place: &ProviderId) -> Option<&Login> {
+        self.logins.iter().find(|login| login.is_at(provider, place))
     }
 
     /// The person after the changes, or nothing if they change nothing.

@@ -96,6 +96,9 @@ impl Transaction {
         if let Some(lead) = tenant.lead_id {
             self.let_lead_go(lead);
         }
+        if let Some(identity) = tenant.identity.as_ref().filter(|identity| identity.is_own) {
+            self.delete_issuer(&identity.issuer);
+        }
         for item in remains {
             self.delete_any(&item.key);
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use tenantry_domain::{
     AuditEntry, ConfigName, Contact, Email, Event, Group, Id, Invitation, Invoice, InvoiceStatus, Job, Lead,
-    Membership, Plan, Preference, Role, RoleName, Subscription, Tenant, TenantConfig, TenantKey,
+    Login, Membership, Plan, Preference, Role, RoleName, Subscription, Tenant, TenantConfig, TenantKey,
     TenantStatus, Text, Timestamp, User, Username,
 };
 
@@ -74,6 +74,8 @@ pub enum Unique<'a> {
     Username(&'a Username),
     /// The address of a person.
     UserEmail(&'a Email),
+    /// How a provider knows a person; the key holds its hash.
+    Login(&'a Login),
     /// The name of a tenant's group, in any letter case; it stands in the tenant's partition and goes with it.
     GroupName(Id<Tenant>, &'a RoleName),
     /// The key of a tenant's setting; it stands in the tenant's partition and goes with it.
@@ -331,6 +333,14 @@ pub(crate) fn unique(unique: &Unique<'_>) -> Key {
                 format!("GROUP_NAME#{}", escape(&name.as_str().to_lowercase())),
             );
         }
+        Unique::Login(login) => {
+            let parts = [
+                login.provider.name(),
+                login.place.as_str(),
+                login.auth_id.as_str(),
+            ];
+            return Key::new(format!("UNIQUE#LOGIN#{}", hash(&parts)), "UNIQUE");
+        }
         Unique::TenantConfig(tenant, key) => {
             return Key::new(
                 format!("TENANT#{tenant}"),
@@ -339,6 +349,11 @@ pub(crate) fn unique(unique: &Unique<'_>) -> Key {
         }
     };
     Key::new(format!("UNIQUE#{kind}#{}", escape(value)), "UNIQUE")
+}
+
+/// An issuer of one tenant's tokens. Its name is a URL of any length: the key holds its hash.
+pub(crate) fn issuer(issuer: &str) -> Key {
+    Key::new(format!("ISSUER#{}", hash(&[issuer])), "ISSUER")
 }
 
 /// The text by which a list is ordered: the time, made unique by the id.

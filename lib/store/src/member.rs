@@ -125,6 +125,7 @@ impl Transaction {
                 self.expect_active(scope, *id, DomainError::MembershipInactive(id.to_string()))
             }
             Actor::Operator(_)
+            | Actor::Person(_)
             | Actor::Lead(_)
             | Actor::ApplicationPlane
             | Actor::System
@@ -184,6 +185,7 @@ impl Transaction {
         let taken = Conflict::UsernameTaken(user.username.to_string());
         self.reserve(&Unique::UserEmail(&user.email), &owner, Conflict::EmailTaken)
             .reserve(&Unique::Username(&user.username), &owner, taken)
+            .move_logins(user.id, &[], &user.logins)
             .create(user, modified(Kind::User, user.id))
     }
 
@@ -199,7 +201,8 @@ impl Transaction {
             self.reserve(&Unique::Username(&after.username), &owner, taken)
                 .release(&Unique::Username(&before.username), &owner);
         }
-        self.replace(after, modified(Kind::User, after.id))
+        self.move_logins(after.id, &before.logins, &after.logins)
+            .replace(after, modified(Kind::User, after.id))
     }
 
     /// Removes a person for good, and frees its name and address.
@@ -208,6 +211,7 @@ impl Transaction {
         self.delete_version(&key::user(user.id), user.version, conflict)
             .release(&Unique::UserEmail(&user.email), &owner)
             .release(&Unique::Username(&user.username), &owner)
+            .move_logins(user.id, &user.logins, &[])
     }
 
     /// Adds a member, if the person is none.
