@@ -8,7 +8,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt as _, service_fn};
 use secrecy::SecretString;
 use tenantry_api::{Authenticator, ClientAddress, Edge, Routes, router};
-use tenantry_app::{App, Config, ConfigError, Keyring, OsEntropy, SystemClock};
+use tenantry_app::{App, Config, ConfigError, IdentityProviders, Keyring, OsEntropy, SystemClock};
 use tenantry_domain::Entropy as _;
 use tenantry_store::{Settings, Store};
 use tower::ServiceExt as _;
@@ -27,7 +27,7 @@ pub type Error = lambda_http::Error;
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The AWS SDKs' name for a file of trust roots; they stand in for those that are compiled in.
-const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// What a function has in hand when it starts.
 pub struct Process {
@@ -47,19 +47,44 @@ impl Process {
         let table = Table::new(&sdk)?;
         // Two connections at once: each is several round trips.
         let (keyring, ()) = tokio::join!(open_keyring(&sdk), table.warm_up());
-        Self::with(sdk, telemetry, &table, keyring?)
+        Self::with(sdk, telemetry, &table, keyring?, IdentityProviders::default())
+    }
+
+    /// The same with the providers of identities that the deployment names.
+    #[cfg(feature = "identity")]
+    pub async fn start_with_identity() -> Result<Self, Error> {
+        let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
+        let sdk = sdk_of_environment()?;
+        let table = Table::new(&sdk)?;
+        let config = Config::read(setting)?;
+        // Two calls to Secrets Manager at once are large together.
+        let providers = Box::pin(crate::providers::providers(&sdk, &config));
+        let (keyring, providers, ()) = tokio::join!(open_keyring(&sdk), providers, table.warm_up());
+        Self::with(sdk, telemetry, &table, keyring?, providers?)
     }
 
     /// Starts without the deployment's keys.
-    async fn start_without_keys() -> Result<Self, Error> {
+    pub async fn start_without_keys() -> Result<Self, Error> {
         let telemetry = Telemetry::start(setting(CA_BUNDLE).as_deref())?;
         let sdk = sdk_of_environment()?;
         let table = Table::new(&sdk)?;
         table.warm_up().await;
-        Self::with(sdk, telemetry, &table, throwaway_keyring())
+        Self::with(
+            sdk,
+            telemetry,
+            &table,
+            throwaway_keyring(),
+            IdentityProviders::default(),
+        )
     }
 
-    fn with(sdk: SdkConfig, telemetry: Telemetry, table: &Table, keyring: Keyring) -> Result<Self, Error> {
+    fn with(
+        sdk: SdkConfig,
+        telemetry: Telemetry,
+        table: &Table,
+        keyring: Keyring,
+        identity: IdentityProviders,
+    ) -> Result<Self, Error> {
         let config = Config::read(setting)?;
         let app = App {
             store: table.open(&keyring),
@@ -67,6 +92,7 @@ impl Process {
             entropy: Arc::new(OsEntropy),
             config,
             keyring,
+            identity,
         };
         Ok(Self {
             sdk,
@@ -117,6 +143,12 @@ fn throwaway_keyring() -> Keyring {
 /// Serves a group of routes behind API Gateway.
 pub async fn serve(routes: Routes) -> Result<(), Error> {
     run(Process::start().await?, routes).await
+}
+
+/// Serves a group that speaks to providers of identities.
+#[cfg(feature = "identity")]
+pub async fn serve_with_identity(routes: Routes) -> Result<(), Error> {
+    run(Process::start_with_identity().await?, routes).await
 }
 
 /// Serves a group that seals nothing and gives out nothing signed; it may not read the deployment's keys.
