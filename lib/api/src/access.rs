@@ -73,6 +73,31 @@ impl Access {
         }
     }
 
+    /// Whether members have business there, so that it matters who they are and what they may do.
+    pub(crate) fn asks_members(self) -> bool {
+        match self {
+            Self::AnyLeadOr(_)
+            | Self::Tenant(_)
+            | Self::TenantOrItsLead(_)
+            | Self::Account(_)
+            | Self::AccountOrItsLead(_)
+            | Self::AccountEither(_, _)
+            | Self::Member(_)
+            | Self::Person(_)
+            | Self::AnyCaller
+            | Self::Invitation => true,
+            Self::Public
+            | Self::LeadCode
+            | Self::OwnLead
+            | Self::OwnLeadOr(_)
+            | Self::Operator(_)
+            | Self::TenantByOperator(_)
+            | Self::AccountByOperator(_)
+            | Self::Signature
+            | Self::ScrapeToken => false,
+        }
+    }
+
     /// Whether a bearer token (or code) has to come with the request.
     pub fn needs_bearer(self) -> bool {
         match self {

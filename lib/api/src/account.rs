@@ -83,7 +83,7 @@ fn scope_in(
     };
     let own = match caller {
         Caller::Member(member) => Some(member.tenant_id),
-        Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => None,
+        Caller::Operator(_) | Caller::Person(_) | Caller::Lead(_) | Caller::Anonymous => None,
     };
     let Some(tenant_id) = named.or(own) else {
         return Ok(None);

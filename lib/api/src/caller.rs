@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,11 +12,14 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
-use tenantry_app::{Issuer, Keyring, lead_token};
-use tenantry_domain::{Caller, Id, Member, Operator, Permissions, Text, Timestamp};
+use serde_json::{Map, Value};
+use tenantry_app::{App, Issuer, lead_token};
+use tenantry_domain::{Caller, Id, Member, Tenant, Timestamp, User};
+use tenantry_store::Store;
 use tokio::sync::Mutex;
 
+use crate::claims::Claims;
+use crate::tenant_issuers::TenantIssuers;
 use crate::{Edge, Problem};
 
 /// Where the keys of an issuer come from: its JWKS endpoint, or the local issuer's own memory.
@@ -31,55 +35,59 @@ pub type KeyFetch = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 #[derive(Clone, Debug)]
 pub struct BearerToken(pub SecretString);
 
-/// Checks tokens of the configured issuers and our own lead tokens.
+/// Checks tokens of the configured issuers, of tenants' own, and our own lead tokens.
 pub struct Authenticator {
     issuers: Vec<Issuer>,
     source: Arc<dyn KeySource>,
     keys: Mutex<HashMap<String, CachedKeys>>,
+    tenant_issuers: Mutex<TenantIssuers>,
 }
+
+/// What a token proves.
+pub(crate) enum Proof {
+    /// Who is calling.
+    Whole(Caller),
+    /// Which member is calling; what it may do has to be looked up.
+    Referring {
+        /// The member, who holds nothing yet.
+        member: Member,
+        /// The person, if the token says.
+        user_id: Option<Id<User>>,
+        /// Whether the issuer is the tenant's own, and may speak of nobody who does not belong there.
+        is_bound: bool,
+    },
+    /// Who is calling, in no tenant, by the word of an issuer that is this tenant's own. It has to be looked up whether the
+    /// person belongs there.
+    Vouched {
+        /// The issuer's tenant.
+        tenant_id: Id<Tenant>,
+        /// The person.
+        user_id: Id<User>,
+    },
+}
+
+/// By their ids.
+type Keys = HashMap<String, (Algorithm, DecodingKey)>;
 
 #[derive(Default)]
 struct CachedKeys {
-    by_kid: HashMap<String, (Algorithm, DecodingKey)>,
+    by_kid: Keys,
     fetched_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
 }
 
 /// A key set is not asked for again within a minute, however many unknown key ids come.
 const REFETCH_MS: i64 = 60_000;
 /// A key set is asked for again after this time even if it answers everything, so that revoked keys go: one hour.
 const REFRESH_MS: i64 = 60 * 60_000;
+/// An issuer that could not be reached is left alone for so long.
+const RESPITE_MS: i64 = 5_000;
 /// A longer token is refused unread.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// How far an issuer's clock may run before ours.
-const NBF_LEEWAY_S: i64 = 10;
 
-const REFUSED: &str = "the token is not valid";
-
-#[derive(Deserialize)]
-struct Claims {
-    sub: Option<String>,
-    exp: Option<i64>,
-    nbf: Option<i64>,
-    #[serde(default)]
-    aud: OneOrMany,
-    client_id: Option<String>,
-    #[serde(default)]
-    scope: Option<String>,
-    #[serde(rename = "tenantId")]
-    tenant_id: Option<String>,
-    #[serde(rename = "userTenantId")]
-    user_tenant_id: Option<String>,
-    #[serde(default)]
-    permissions: Vec<Value>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-    #[default]
-    None,
+/// The answer to every token that proves nothing.
+pub(crate) fn refused() -> Problem {
+    Problem::unauthenticated("the token is not valid", true)
 }
 
 #[derive(Deserialize)]
@@ -94,17 +102,18 @@ impl Authenticator {
             issuers,
             source,
             keys: Mutex::default(),
+            tenant_issuers: Mutex::default(),
         }
     }
 
     /// Who the token proves. A token that proves somebody without any role here is a caller who may do nothing.
     pub(crate) async fn authenticate(
         &self,
-        keyring: &Keyring,
+        app: &App,
+        store: &Store,
         token: &str,
         now: Timestamp,
-    ) -> Result<Caller, Problem> {
-        let refused = || Problem::unauthenticated(REFUSED, true);
+    ) -> Result<Proof, Problem> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(refused());
         }
@@ -112,32 +121,47 @@ impl Authenticator {
         let kid = header.kid.ok_or_else(refused)?;
         match header.alg {
             Algorithm::HS256 => {
-                let lead = lead_token::verify(keyring, token, &kid, now).ok_or_else(refused)?;
-                Ok(Caller::Lead(lead))
+                let lead = lead_token::verify(&app.keyring, token, &kid, now).ok_or_else(refused)?;
+                Ok(Proof::Whole(Caller::Lead(lead)))
             }
             Algorithm::RS256 | Algorithm::ES256 => {
-                self.authenticate_issued(token, &kid, header.alg, now).await
+                // Read before it is verified, only to learn whose key to try; the verified claims are checked again.
+                let claimed = unverified_issuer(token).ok_or_else(refused)?;
+                let issuer = self
+                    .find_issuer(app, store, &claimed, now)
+                    .await?
+                    .ok_or_else(refused)?;
+                self.authenticate_issued(&issuer, token, &kid, header.alg, now)
+                    .await
             }
             // RFC 8725 section 3.1: what is not expected is not tried.
             _ => Err(refused()),
         }
     }
 
+    async fn find_issuer<'a>(
+        &'a self,
+        app: &App,
+        store: &Store,
+        claimed: &str,
+        now: Timestamp,
+    ) -> Result<Option<Cow<'a, Issuer>>, Problem> {
+        if let Some(issuer) = self.issuers.iter().find(|issuer| issuer.issuer == claimed) {
+            return Ok(Some(Cow::Borrowed(issuer)));
+        }
+        let mut known = self.tenant_issuers.lock().await;
+        let found = known.find(&app.config.identity, store, claimed, now).await?;
+        Ok(found.map(Cow::Owned))
+    }
+
     async fn authenticate_issued(
         &self,
+        issuer: &Issuer,
         token: &str,
         kid: &str,
         alg: Algorithm,
         now: Timestamp,
-    ) -> Result<Caller, Problem> {
-        let refused = || Problem::unauthenticated(REFUSED, true);
-        // Read before it is verified, only to learn whose key to try; the verified claims are checked again below.
-        let claimed = unverified_issuer(token).ok_or_else(refused)?;
-        let issuer = self
-            .issuers
-            .iter()
-            .find(|issuer| issuer.issuer == claimed)
-            .ok_or_else(refused)?;
+    ) -> Result<Proof, Problem> {
         let key = self.find_key(issuer, kid, now).await?;
         // The key's own algorithm counts, not the token's: a public key is never taken for an HMAC secret.
         let key = key
@@ -151,16 +175,13 @@ impl Authenticator {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
-            .map_err(|_| refused())?
-            .claims;
-        let now = now.as_seconds();
-        let is_current =
-            claims.exp.is_some_and(|exp| now < exp) && claims.nbf.is_none_or(|nbf| nbf <= now + NBF_LEEWAY_S);
-        if !is_current || !claims.is_for(&issuer.audiences) {
+        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation);
+        let token = token.map_err(|_| refused())?;
+        let claims = Claims::of(issuer, &token.claims);
+        if !claims.is_current(now.as_seconds()) || !claims.is_for_us() {
             return Err(refused());
         }
-        claims.caller(issuer.is_platform).ok_or_else(refused)
+        claims.proof().ok_or_else(refused)
     }
 
     async fn find_key(
@@ -171,37 +192,41 @@ impl Authenticator {
     ) -> Result<Option<(Algorithm, DecodingKey)>, Problem> {
         let mut keys = self.keys.lock().await;
         let cached = keys.entry(issuer.issuer.clone()).or_default();
-        let age_ms = cached
-            .fetched_at
-            .map(|fetched_at| now.as_millis() - fetched_at.as_millis());
+        let since = |instant: Option<Timestamp>| instant.map(|instant| now.as_millis() - instant.as_millis());
+        let age_ms = since(cached.fetched_at);
         let is_stale = match cached.by_kid.get(kid) {
             Some(_) => age_ms.is_none_or(|age_ms| age_ms >= REFRESH_MS),
             None => age_ms.is_none_or(|age_ms| age_ms >= REFETCH_MS),
         };
-        if is_stale {
-            // Set first: an issuer that is down is not asked by every request either.
-            cached.fetched_at = Some(now);
-            match self.source.fetch(&issuer.jwks_uri).await {
-                Ok(json) => cached.by_kid = read_keys(&json),
+        let is_down = since(cached.failed_at).is_some_and(|age_ms| age_ms < RESPITE_MS);
+        if is_stale && !is_down {
+            let fetched = self.source.fetch(&issuer.jwks_uri).await;
+            match fetched.and_then(|json| read_keys(&json)) {
+                Ok(keys) => {
+                    cached.by_kid = keys;
+                    (cached.fetched_at, cached.failed_at) = (Some(now), None);
+                }
                 Err(error) => {
                     tracing::error!(issuer = issuer.issuer, error = %error, "the issuer's keys could not be fetched");
-                    if !cached.by_kid.contains_key(kid) {
-                        cached.fetched_at = None;
-                        return Err(tenantry_store::Error::Unavailable(error).into());
-                    }
+                    cached.failed_at = Some(now);
                 }
             }
         }
-        Ok(cached.by_kid.get(kid).cloned())
+        match cached.by_kid.get(kid) {
+            Some(key) => Ok(Some(key.clone())),
+            // Nobody can say whether there is such a key.
+            None if is_stale && cached.failed_at.is_some() => {
+                Err(tenantry_store::Error::Unavailable("the issuer's keys cannot be fetched".into()).into())
+            }
+            None => Ok(None),
+        }
     }
 }
 
-/// Keys that are not for RS256 or ES256 signatures are passed over.
-fn read_keys(json: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
-    let Ok(set) = serde_json::from_str::<JwkSet>(json) else {
-        tracing::error!("the issuer's key set is not a JSON web key set");
-        return HashMap::new();
-    };
+/// Keys that are not for RS256 or ES256 signatures are passed over. What is no key set is as good as no answer: the keys that are
+/// known stay.
+fn read_keys(json: &str) -> Result<Keys, Box<dyn std::error::Error + Send + Sync>> {
+    let set: JwkSet = serde_json::from_str(json)?;
     let read = |jwk: &jsonwebtoken::jwk::Jwk| {
         use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
         let alg = match &jwk.algorithm {
@@ -214,61 +239,12 @@ fn read_keys(json: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
             (alg, DecodingKey::from_jwk(jwk).ok()?),
         ))
     };
-    set.keys.iter().filter_map(read).collect()
+    Ok(set.keys.iter().filter_map(read).collect())
 }
 
 fn unverified_issuer(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice::<Unverified>(&payload).ok()?.iss
-}
-
-impl Claims {
-    fn is_for(&self, audiences: &[String]) -> bool {
-        let is_known = |name: &String| audiences.contains(name);
-        match &self.aud {
-            OneOrMany::One(aud) => is_known(aud),
-            OneOrMany::Many(auds) => auds.iter().any(is_known),
-            OneOrMany::None => self.client_id.as_ref().is_some_and(is_known),
-        }
-    }
-
-    /// Platform scope without a tenant is an operator, a tenant with a membership is a member, anything else is nobody here.
-    fn caller(self, is_platform: bool) -> Option<Caller> {
-        let names: Vec<String> = self.permissions.iter().filter_map(permission_text).collect();
-        let permissions = Permissions::parse(names.iter().map(String::as_str));
-        let subject = Text::parse(self.sub.as_deref()?).ok()?;
-        match (self.tenant_id, self.user_tenant_id) {
-            (Some(tenant), Some(membership)) => {
-                let (tenant_id, membership_id) = (Id::parse(&tenant).ok()?, Id::parse(&membership).ok()?);
-                Some(Caller::Member(Member {
-                    tenant_id,
-                    membership_id,
-                    permissions,
-                }))
-            }
-            (None, None) => {
-                let has_scope = self
-                    .scope
-                    .is_some_and(|scope| scope.split(' ').any(|scope| scope == "platform"));
-                let permissions = if is_platform && has_scope {
-                    permissions
-                } else {
-                    Permissions::default()
-                };
-                Some(Caller::Operator(Operator { subject, permissions }))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The references' tokens carry codes as strings, some issuers as numbers.
-fn permission_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 impl FromRequestParts<Edge> for BearerToken {

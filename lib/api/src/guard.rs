@@ -6,9 +6,13 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use subtle::ConstantTimeEq as _;
 use tenantry_app::{Context, Idempotency, InvitationCode, TraceContext, sha256_hex};
-use tenantry_domain::{Caller, Error as DomainError, Id, Kind, Scope as Reach, TenantScope, User};
+use tenantry_domain::{
+    Actor, Caller, Error as DomainError, Id, Kind, Member, Membership, Scope as Reach, TenantScope, User,
+};
+use tenantry_store::Standing;
 
 use crate::body::read_bytes;
+use crate::caller::Proof;
 use crate::edge::RequestId;
 use crate::path::param;
 use crate::routes::QueryMembers;
@@ -115,9 +119,57 @@ async fn identify(
             Err(Problem::unauthenticated("the scrape token is another one", true))
         };
     }
-    edge.authenticator
-        .authenticate(&edge.app.keyring, &token, context.now)
-        .await
+    let proof = edge
+        .authenticator
+        .authenticate(&edge.app, &context.store, &token, context.now)
+        .await?;
+    resolve(context, access, proof).await
+}
+
+/// Looks up what the token only refers to: what a member may do now. One whom nothing is open to in its tenant is a person in none,
+/// unless all that speaks for it is the word of a tenant that it does not belong to.
+async fn resolve(context: &Context, access: Access, proof: Proof) -> Result<Caller, Problem> {
+    match proof {
+        Proof::Whole(caller) => Ok(caller),
+        // Where members have no business nothing is looked up for them, and the function need not be able to.
+        Proof::Referring { member, .. } if !access.asks_members() => Ok(Caller::Member(member)),
+        Proof::Vouched { user_id, .. } if !access.asks_members() => Ok(Caller::Person(user_id)),
+        Proof::Referring { is_bound: true, .. }
+            if matches!(access, Access::Person(_) | Access::Invitation) =>
+        {
+            // Who it says that somebody is counts in that tenant, and what is a person's own is not the tenant's.
+            let detail = "the token's issuer speaks for people in its own tenant only".to_owned();
+            Err(DomainError::Forbidden(detail).into())
+        }
+        Proof::Referring {
+            member,
+            user_id,
+            is_bound,
+        } => match find_standing(context, member.tenant_id, member.membership_id).await? {
+            Some(standing) if standing.is_open() => Ok(Caller::Member(Member {
+                permissions: standing.membership.permissions(&standing.roles),
+                ..member
+            })),
+            Some(standing) => Ok(Caller::Person(standing.membership.user_id)),
+            None if is_bound => Err(caller::refused()),
+            None => Ok(user_id.map_or(Caller::Member(member), Caller::Person)),
+        },
+        Proof::Vouched { tenant_id, user_id } => {
+            let standing = find_standing(context, tenant_id, Membership::id_of(tenant_id, user_id)).await?;
+            standing
+                .map(|_| Caller::Person(user_id))
+                .ok_or_else(caller::refused)
+        }
+    }
+}
+
+async fn find_standing(
+    context: &Context,
+    tenant_id: TenantId,
+    membership_id: Id<Membership>,
+) -> Result<Option<Standing>, Problem> {
+    let scope = TenantScope::of_system(tenant_id, Actor::Member(membership_id));
+    Ok(context.store.find_standing(&scope, membership_id).await?)
 }
 
 /// Permission first (403), then reach (404): what a caller may not know of does not exist for it.
@@ -133,33 +185,34 @@ async fn authorize(
         }
         Access::OwnLead => match caller {
             Caller::Lead(_) => own_lead(edge, parts, caller).await.map(|()| None),
-            Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => {
+            Caller::Operator(_) | Caller::Member(_) | Caller::Person(_) | Caller::Anonymous => {
                 Err(DomainError::Forbidden("only the lead itself may do this".to_owned()).into())
             }
         },
         Access::OwnLeadOr(permission) => match caller {
             Caller::Lead(_) => own_lead(edge, parts, caller).await.map(|()| None),
-            Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => {
+            Caller::Operator(_) | Caller::Member(_) | Caller::Person(_) | Caller::Anonymous => {
                 caller.require_operator(permission)?;
                 Ok(None)
             }
         },
         Access::Invitation => match caller {
             // The code stands for its holder.
-            Caller::Anonymous | Caller::Member(_) => Ok(None),
+            Caller::Anonymous | Caller::Member(_) | Caller::Person(_) => Ok(None),
             Caller::Operator(_) | Caller::Lead(_) => {
                 Err(DomainError::Forbidden("only the invited person may do this".to_owned()).into())
             }
         },
         Access::Member(permission) => match caller {
             Caller::Member(member) => Ok(Some(caller.scope(member.tenant_id, permission)?)),
-            Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => {
+            Caller::Operator(_) | Caller::Person(_) | Caller::Lead(_) | Caller::Anonymous => {
                 Err(DomainError::Forbidden("only members have what this is about".to_owned()).into())
             }
         },
         Access::Person(permission) => match caller {
-            Caller::Member(_) => {
-                if permission.scope() == Reach::Tenant {
+            Caller::Member(_) | Caller::Person(_) => {
+                // Who is in no tenant now holds no permission of one, and still has what is its own.
+                if permission.scope() == Reach::Tenant && matches!(caller, Caller::Member(_)) {
                     caller.require_permission(permission)?;
                 }
                 let id: Id<User> = param(parts, edge, "id").await?;
@@ -286,7 +339,9 @@ async fn idempotency(
     // Nobody is told apart from nobody by the address, so that strangers' keys do not meet.
     let caller = match caller {
         Caller::Anonymous => format!("anonymous {}", client.0),
-        Caller::Operator(_) | Caller::Member(_) | Caller::Lead(_) => caller.actor().to_string(),
+        Caller::Operator(_) | Caller::Member(_) | Caller::Person(_) | Caller::Lead(_) => {
+            caller.actor().to_string()
+        }
     };
     Ok(Some(Idempotency {
         caller,

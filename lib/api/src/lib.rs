@@ -6,6 +6,7 @@ mod access;
 mod account;
 mod body;
 mod caller;
+mod claims;
 mod document;
 mod edge;
 mod guard;
@@ -16,6 +17,7 @@ mod problem;
 mod query;
 mod reply;
 mod routes;
+mod tenant_issuers;
 pub mod view;
 
 pub use access::Access;

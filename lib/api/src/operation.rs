@@ -45,7 +45,7 @@ impl Operation {
     pub fn membership_id(&self) -> Option<Id<Membership>> {
         match &self.caller {
             Caller::Member(member) => Some(member.membership_id),
-            Caller::Operator(_) | Caller::Lead(_) | Caller::Anonymous => None,
+            Caller::Operator(_) | Caller::Person(_) | Caller::Lead(_) | Caller::Anonymous => None,
         }
     }
 

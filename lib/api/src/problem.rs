@@ -2,6 +2,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use tenantry_app::ProviderError;
 use tenantry_domain::{Conflict, Error as DomainError, Violation};
 use tenantry_store::{Error as StoreError, StoredReply};
 use utoipa::openapi::response::{Response as ResponseDoc, ResponseBuilder};
@@ -29,6 +30,13 @@ enum Kind {
         status: StatusCode,
         code: &'static str,
         cause: String,
+    },
+    /// Somebody else, whom we depend on, did not do its part; the cause is for the log.
+    Upstream {
+        code: &'static str,
+        detail: &'static str,
+        cause: String,
+        retry_after_s: u32,
     },
 }
 
@@ -147,6 +155,7 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match &*self.0 {
             Kind::Client { status, .. } | Kind::Server { status, .. } => *status,
+            Kind::Upstream { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Repeated(reply) => StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK),
         }
     }
@@ -155,7 +164,7 @@ impl Problem {
     pub(crate) fn cause(&self) -> (&'static str, Option<&str>) {
         match &*self.0 {
             Kind::Client { code, .. } => (code, None),
-            Kind::Server { code, cause, .. } => (code, Some(cause)),
+            Kind::Server { code, cause, .. } | Kind::Upstream { code, cause, .. } => (code, Some(cause)),
             Kind::Repeated(_) => ("repeated", None),
         }
     }
@@ -180,6 +189,19 @@ impl Problem {
                 if let Some(allow) = allow {
                     response.headers_mut().insert(ALLOW, allow);
                 }
+                response
+            }
+            Kind::Upstream {
+                code,
+                detail,
+                retry_after_s,
+                ..
+            } => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut response = render_details(status, code, detail, &[], request_id);
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, HeaderValue::from(*retry_after_s));
                 response
             }
             Kind::Server { status, code, .. } => {
@@ -331,11 +353,42 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// When it is asked again, if the provider does not say when.
+const RETRY_PROVIDER_S: u32 = 10;
+/// When it is asked again where somebody has to change a setting first.
+const RETRY_SETTING_S: u32 = 300;
+
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        let cause = chain(&error);
+        let (code, detail, retry_after_s) = match error {
+            ProviderError::Unavailable { retry_after_s, .. } => (
+                "identity_provider_unavailable",
+                "the identity provider does not answer; try again, and what is there already will be found",
+                retry_after_s.unwrap_or(RETRY_PROVIDER_S),
+            ),
+            ProviderError::Refused { .. } => (
+                "identity_provider_refused",
+                "the identity provider refuses what it is asked for; the request id identifies why",
+                RETRY_SETTING_S,
+            ),
+            ProviderError::Progress(error) => return (*error).into(),
+        };
+        Self(Box::new(Kind::Upstream {
+            code,
+            detail,
+            cause,
+            retry_after_s,
+        }))
+    }
+}
+
 impl From<tenantry_app::Error> for Problem {
     fn from(error: tenantry_app::Error) -> Self {
         match error {
             tenantry_app::Error::Refused(refusal) => refusal.into(),
             tenantry_app::Error::Store(error) => error.into(),
+            tenantry_app::Error::Provider(error) => error.into(),
             tenantry_app::Error::Internal(_) => Self::internal(&error),
         }
     }

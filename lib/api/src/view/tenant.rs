@@ -1,6 +1,6 @@
 use serde::Serialize;
 use serde_json::Value;
-use tenantry_domain::{Contact, Lead, Resource, Tenant};
+use tenantry_domain::{Contact, Identity, Lead, Resource, Tenant};
 use utoipa::ToSchema;
 
 use super::{AddressView, LeadView};
@@ -46,6 +46,9 @@ pub struct TenantView {
     /// The tier that it is or will be provisioned for.
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<String>,
+    /// Where its people sign in, once that is set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<IdentityView>,
     /// The job whose report is awaited.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
@@ -75,6 +78,27 @@ pub struct TenantView {
     /// The lead that it was, unless the lead was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     lead: Option<LeadView>,
+}
+
+/// Where a tenant's people sign in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Identity)]
+pub struct IdentityView {
+    /// `cognito`, `keycloak` or `auth0`.
+    #[schema(example = "cognito")]
+    provider: &'static str,
+    /// The `iss` of its tokens; below it stands `/.well-known/openid-configuration`.
+    #[schema(example = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc")]
+    issuer: String,
+    /// The client with which its application signs people in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// The group or organization that holds them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    /// Whether pool or realm are this tenant's alone.
+    is_own: bool,
 }
 
 /// A person to turn to about a tenant.
@@ -175,6 +199,7 @@ impl From<Tenant> for TenantView {
             app_plane_url,
             tier,
             wire: _,
+            identity,
             open_job_id,
             job_count: _,
             erasable_at,
@@ -197,6 +222,7 @@ impl From<Tenant> for TenantView {
             lead_id: lead_id.map(|id| id.to_string()),
             app_plane_url,
             tier,
+            identity: identity.map(IdentityView::from),
             open_job_id: open_job_id.map(|id| id.to_string()),
             erasable_at: erasable_at.map(|at| at.to_string()),
             created_at: created_at.to_string(),
@@ -207,6 +233,26 @@ impl From<Tenant> for TenantView {
             contacts: None,
             resources: None,
             lead: None,
+        }
+    }
+}
+
+impl From<Identity> for IdentityView {
+    fn from(identity: Identity) -> Self {
+        let Identity {
+            provider,
+            place: _,
+            is_own,
+            organization,
+            issuer,
+            client_id,
+        } = identity;
+        Self {
+            provider: provider.name(),
+            issuer,
+            client_id: client_id.map(|id| id.to_string()),
+            organization: organization.map(|id| id.to_string()),
+            is_own,
         }
     }
 }
