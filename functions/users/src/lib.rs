@@ -38,6 +38,7 @@ mod put_preference;
 mod resend_invitation;
 #[cfg(test)]
 mod scene;
+mod switch_tenant;
 mod update_preference;
 mod update_tenant_user;
 
@@ -116,6 +117,10 @@ pub fn routes() -> Routes {
         .add(
             Access::Person(ViewAllTenantOfSelf),
             routes!(list_tenants_of_user::list_tenants_of_user),
+        )
+        .add(
+            Access::Person(ViewAllTenantOfSelf),
+            routes!(switch_tenant::switch_tenant),
         )
         .add(Access::Person(ExportUser), routes!(export_user::export_user))
         .add(Access::Person(DeleteUser), routes!(delete_user::delete_user))

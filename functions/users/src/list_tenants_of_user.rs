@@ -31,10 +31,13 @@ pub(crate) struct TenantOfUser {
     member_status: &'static str,
     /// Whether the person goes there when it does not say where.
     is_default: bool,
+    /// Whether the person went there last.
+    is_last: bool,
 }
 
 impl TenantOfUser {
-    fn of(user: &User, (membership, tenant): (Membership, Tenant)) -> Self {
+    /// One of the person's tenants.
+    pub(crate) fn of(user: &User, (membership, tenant): (Membership, Tenant)) -> Self {
         Self {
             id: tenant.id.to_string(),
             key: tenant.key.to_string(),
@@ -45,6 +48,7 @@ impl TenantOfUser {
             role_id: membership.role_id.to_string(),
             member_status: membership.status.name(),
             is_default: user.default_tenant_id == Some(tenant.id),
+            is_last: user.last_tenant_id == Some(tenant.id),
         }
     }
 }

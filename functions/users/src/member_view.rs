@@ -45,6 +45,8 @@ pub(crate) struct MemberView {
     /// REGISTERED, ACTIVE, INACTIVE, PASSWORD_CHANGE_NEEDED or REJECTED.
     #[schema(example = "ACTIVE")]
     status: &'static str,
+    /// How the tenant's identity provider knows the person, the `sub` of its tokens; null until it does.
+    auth_id: Option<String>,
     /// When the membership began.
     #[schema(format = DateTime)]
     created_at: String,
@@ -72,6 +74,7 @@ impl MemberView {
             status,
             overrides: _,
             groups: _,
+            login,
             created_at,
             modified_at,
             version,
@@ -99,6 +102,7 @@ impl MemberView {
             role_id: role_id.to_string(),
             role_name,
             status: status.name(),
+            auth_id: login.map(|login| login.auth_id.to_string()),
             created_at: created_at.to_string(),
             modified_at: modified_at.to_string(),
             version,

@@ -144,7 +144,8 @@ pub(crate) async fn update_tenant_user(
         let mut entry = context.audit("member.updated", &change);
         entry.before = Some(shown(before));
         entry.after = Some(changed((before, person), (&after, now)));
-        let event = Event::of_member("member.updated", &after, 0, context.new_id(), context.now);
+        let event = Event::of_member("member.updated", &after, 0, context.new_id(), context.now)
+            .with_previous_role(before);
         let mut transaction = Transaction::new();
         if is_self {
             transaction.in_tenant_as_self(&scope);
