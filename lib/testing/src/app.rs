@@ -4,7 +4,8 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 use tenantry_app::{
-    Config, Context, Erased, TraceContext, Watched, continue_erasures, fail_overdue_jobs, sha256_hex,
+    Config, Context, Erased, IdentityProviders, TraceContext, Watched, continue_erasures, fail_overdue_jobs,
+    sha256_hex,
 };
 use tenantry_domain::{
     Clock as _, Email, Id, Membership, MembershipStatus, Permission, PersonName, Profile, SystemRole, Tenant,
@@ -43,6 +44,19 @@ impl TestApp {
 
     /// With a table that is given up on after this time.
     pub async fn start_patient(patience: Duration, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(patience, None, change).await
+    }
+
+    /// With these providers of identities instead of the local one.
+    pub async fn start_identified(identity: IdentityProviders, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(PATIENCE, Some(identity), change).await
+    }
+
+    async fn start_as(
+        patience: Duration,
+        identity: Option<IdentityProviders>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SeededEntropy::default()));
         let mut config = Config::read(|name| match name {
             "API_URL" => Some("https://api.example.com".to_owned()),
@@ -59,6 +73,7 @@ impl TestApp {
             config,
             data: None,
             patience,
+            identity,
         };
         let product = Product::start(ingredients).await.expect("the product starts");
         Self {
@@ -157,6 +172,15 @@ impl TestApp {
         })
     }
 
+    /// A token of this person, for no tenant.
+    pub fn token_in_no_tenant(&self, user_id: &str) -> String {
+        let now = self.clock.now();
+        let claims = serde_json::json!({ "sub": user_id, "userId": user_id });
+        let (issued_at, expires_at) = (now.as_seconds(), now.plus_ms(60 * 60_000).as_seconds());
+        let token = self.product.issuer.sign(claims, issued_at, expires_at);
+        token.expect("the local issuer signs")
+    }
+
     /// Tokens of three persons that are no active members of the tenant, with every permission that members can have: one was
     /// deactivated, one was removed, and one never was a member.
     pub async fn no_members(&self, tenant_id: &str) -> [String; 3] {
@@ -235,7 +259,7 @@ impl TestApp {
     pub async fn settle(&self) {
         loop {
             self.product.relay_once().await.expect("the stream can be read");
-            if self.product.take_answers().await == 0 {
+            if self.product.take_answers().await + self.product.follow_members().await == 0 {
                 return;
             }
         }

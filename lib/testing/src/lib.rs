@@ -7,6 +7,7 @@ mod asking;
 mod billing;
 mod chance;
 mod cut_off;
+mod directory;
 mod people;
 mod scenes;
 
@@ -15,5 +16,6 @@ pub use app::TestApp;
 pub use asking::{find, of_members, order, paged, send, told, won};
 pub use chance::{SeededEntropy, TestClock};
 pub use cut_off::cut_off;
+pub use directory::{Directory, Trouble};
 pub use people::Person;
 pub use scenes::{Provisioning, SignedUp, VerifiedLead};
