@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), tenantry_aws::Error> {
-    tenantry_aws::serve(tenantry_callbacks::routes()).await
+    tenantry_aws::serve_with_identity(tenantry_callbacks::routes()).await
 }

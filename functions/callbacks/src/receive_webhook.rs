@@ -1,13 +1,13 @@
-use axum::extract::FromRequestParts;
-use http::request::Parts;
 use serde_json::Value;
-use tenantry_api::{Edge, FromMembers, Members, NoContent, Operation, Problem, RawBody};
-use tenantry_app::{Context, Report, close_job, signature, web_address};
+use tenantry_api::{FromMembers, Members, NoContent, Operation, Problem, RawBody};
+use tenantry_app::{Context, Report, close_job, web_address};
 use tenantry_domain::{
-    Actor, Error as DomainError, Id, Job, JobKind, Outcome, Reason, Resource, Rule, Tenant, TenantScope, Text,
+    Error as DomainError, Id, Job, JobKind, Outcome, Reason, Resource, Rule, Tenant, Text,
 };
 use tenantry_store::{CallbackKey, TenantParts};
 use utoipa::ToSchema;
+
+use crate::signed::{Over, Signed, refused};
 
 /// The report of an application plane.
 #[derive(Debug, ToSchema)]
@@ -61,40 +61,6 @@ pub(crate) struct ReportedResourceDoc {
 /// How often a report looks again after another one got in its way.
 const ATTEMPTS: u32 = 5;
 
-/// The signature headers, as far as they make sense.
-pub(crate) struct Signed {
-    signature: String,
-    timestamp_ms: i64,
-}
-
-impl FromRequestParts<Edge> for Signed {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, Problem> {
-        let header = |name: &str| {
-            let mut values = parts.headers.get_all(name).iter();
-            let (value, None) = (values.next()?, values.next()) else {
-                return None;
-            };
-            value.to_str().ok().map(str::to_owned)
-        };
-        let timestamp_ms = header("x-timestamp").and_then(|text| text.parse().ok());
-        match (header("x-signature"), timestamp_ms) {
-            (Some(signature), Some(timestamp_ms)) => Ok(Self {
-                signature,
-                timestamp_ms,
-            }),
-            _ => Err(refused()),
-        }
-    }
-}
-
-/// One answer for everything that does not prove itself: the sender learns nothing about what was wrong.
-fn refused() -> Problem {
-    let detail = "the signature does not prove a report on an open job of this tenant";
-    Problem::unsigned(detail)
-}
-
 /// Report on a job.
 ///
 /// Signed with the secret of the job's event: header `x-timestamp` is now in milliseconds since 1970, within 20 seconds of
@@ -115,15 +81,13 @@ pub(crate) async fn receive_webhook(
     RawBody(body): RawBody,
 ) -> Result<NoContent, Problem> {
     let context = &operation.context;
-    if !signature::is_timely(signed.timestamp_ms, context.now) {
-        return Err(refused());
-    }
+    signed.check_time(context)?;
     let value: Value = serde_json::from_slice(&body).map_err(|_| refused())?;
     let tenant_id = initiator(&value).ok_or_else(refused)?;
     operation.about_tenant(tenant_id);
     // Two reports may meet: the one that loses looks again, and is then a repetition or a contradiction.
     for _ in 0..ATTEMPTS {
-        let (parts, callback_key) = verify(context, tenant_id, &signed, &body).await?;
+        let (parts, callback_key) = signed.verify(context, tenant_id, &body, Over::Context).await?;
         operation.correlate(&callback_key.correlation_id);
         let report: ReportBody =
             Members::read(value.clone(), &context.app.config).map_err(DomainError::Invalid)?;
@@ -143,44 +107,6 @@ pub(crate) async fn receive_webhook(
 
 fn initiator(body: &Value) -> Option<Id<Tenant>> {
     Id::parse(body.get("initiatorId")?.as_str()?).ok()
-}
-
-/// Finds the key of this tenant that the report was signed with.
-async fn verify(
-    context: &Context,
-    tenant_id: Id<Tenant>,
-    signed: &Signed,
-    body: &[u8],
-) -> Result<(TenantParts, CallbackKey), Problem> {
-    // Not proved yet: nothing of the tenant is used but the keys, until one of them fits.
-    let scope = TenantScope::of_system(tenant_id, Actor::ApplicationPlane);
-    let parts = context
-        .store
-        .find_tenant_with_jobs(&scope)
-        .await?
-        .ok_or_else(refused)?;
-    for key in parts
-        .callback_keys
-        .iter()
-        .filter(|key| context.now < key.expires_at)
-    {
-        let secret = context
-            .app
-            .keyring
-            .open(&format!("callback/{}", key.job_id), &key.sealed_secret);
-        let secret = secret.map_err(|error| Problem::internal(&error))?;
-        if signature::is_valid(
-            &secret,
-            body,
-            &key.context,
-            signed.timestamp_ms,
-            &signed.signature,
-        ) {
-            let key = key.clone();
-            return Ok((parts, key));
-        }
-    }
-    Err(refused())
 }
 
 /// The report as it was read.

@@ -74,6 +74,8 @@ impl From<Job> for JobView {
             deadline,
             steps,
             outcome,
+            // What was made stands among the steps; what it is called concerns nobody else.
+            identity: _,
             created_at,
             modified_at,
             version,

@@ -154,7 +154,7 @@ fn check_may_tell(caller: &Caller) -> Result<(), DomainError> {
         Caller::Lead(_) => Err(DomainError::Forbidden(
             "leads provision with `subscriptionId`".to_owned(),
         )),
-        Caller::Operator(_) | Caller::Member(_) | Caller::Anonymous => Ok(()),
+        Caller::Operator(_) | Caller::Member(_) | Caller::Person(_) | Caller::Anonymous => Ok(()),
     }
 }
 
