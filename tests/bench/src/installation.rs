@@ -54,6 +54,7 @@ impl Installation {
             config,
             data: None,
             patience: Duration::from_secs(10),
+            identity: None,
         };
         let product = Product::start(ingredients).await?;
         Ok(Self { product })

@@ -11,6 +11,7 @@ mod installation;
 mod load;
 mod runtime_api;
 mod token;
+mod tokens;
 mod watched;
 
 use std::io::Write as _;
@@ -27,7 +28,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const HELP: &str = "\
 Measures what Tenantry costs.
 
-Usage: tenantry-bench cold | load | growth [options]
+Usage: tenantry-bench cold | load | growth | tokens [options]
 
 cold: starts each function under a stand-in for Lambda's runtime API, with a DynamoDB behind TLS
   --functions A,B    only these of site, leads, tenants, accounts, callbacks, relay
@@ -48,6 +49,10 @@ load: the API in one process, its DynamoDB in another one, and requests from thi
 growth: every endpoint on tables of different sizes
   --tenants A,B      how many there are, 1000,10000,100000 if absent
   --repeats N        of each request, 15 if absent
+  --json             prints every figure as JSON
+
+tokens: the trigger that says what stands in tokens
+  --calls N          of the function on its table, 500 if absent
   --json             prints every figure as JSON";
 
 #[tokio::main]
@@ -67,6 +72,7 @@ async fn run() -> Result<(), Error> {
         Some(Value(command)) if command == "cold" => cold::measure(&cold_options(arguments)?).await,
         Some(Value(command)) if command == "load" => load::measure(&load_options(arguments)?).await,
         Some(Value(command)) if command == "growth" => growth::measure(&growth_options(arguments)?).await,
+        Some(Value(command)) if command == "tokens" => tokens::measure(&tokens_options(arguments)?).await,
         // What `load` starts beside itself.
         Some(Value(command)) if command == "engine" => load::serve_engine().await,
         Some(Long("help") | Short('h')) | None => {
@@ -133,6 +139,21 @@ fn growth_options(mut arguments: lexopt::Parser) -> Result<growth::Options, Erro
         match argument {
             Long("tenants") => options.tenants = numbers(&arguments.value()?.string()?)?,
             Long("repeats") => options.repeats = arguments.value()?.parse()?,
+            Long("json") => options.is_json = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn tokens_options(mut arguments: lexopt::Parser) -> Result<tokens::Options, Error> {
+    let mut options = tokens::Options {
+        calls: 500,
+        is_json: false,
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("calls") => options.calls = arguments.value()?.parse()?,
             Long("json") => options.is_json = true,
             other => return Err(other.unexpected().into()),
         }

@@ -20,7 +20,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use lexopt::prelude::{Long, ValueExt as _};
 use tenantry_api::{Authenticator, ClientAddress, Edge, KeyFetch, KeySource, router};
-use tenantry_app::{App, Config, Issuer, Keyring, OsEntropy, SystemClock};
+use tenantry_app::{App, Config, IdentityProviders, Issuer, Keyring, OsEntropy, SystemClock};
 use tenantry_domain::Entropy as _;
 use tenantry_store::{Settings, Store};
 use tokio::net::TcpListener;
@@ -83,12 +83,12 @@ async fn serve(listener: TcpListener, router: Router) -> Result<(), Error> {
 
 fn api(options: &Options, client: &Client) -> Result<Router, Error> {
     let mut config = Config::read(|name| (name == "PUBLIC_RATE_PER_MINUTE").then(|| "1000000".to_owned()))?;
-    config.issuers = vec![Issuer {
-        issuer: options.issuer.clone(),
-        audiences: vec![options.audience.clone()],
-        jwks_uri: "https://issuer.example.com/jwks.json".to_owned(),
-        is_platform: true,
-    }];
+    config.issuers = vec![Issuer::new(
+        options.issuer.clone(),
+        vec![options.audience.clone()],
+        "https://issuer.example.com/jwks.json".to_owned(),
+        true,
+    )];
     let mut master = [0; 32];
     OsEntropy.fill(&mut master);
     let keyring = Keyring::from_bytes(master);
@@ -109,6 +109,7 @@ fn api(options: &Options, client: &Client) -> Result<Router, Error> {
         entropy: Arc::new(OsEntropy),
         config,
         keyring,
+        identity: IdentityProviders::default(),
     };
     let edge = Edge {
         app: Arc::new(app),
