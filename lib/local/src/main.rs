@@ -20,7 +20,7 @@ Usage: tenantry [--port PORT] [--data DIR] [--no-app-plane]
 
 Settings come from the environment: APPLICATION_PLANE, BILLING_GRACE_DAYS, CORS_ORIGINS, EVENT_SOURCE, FRONTEND_URL,
 INVITATION_DAYS, INVITATION_URL, INVOICE_DUE_DAYS, INVOICE_SELLER, JOB_DEADLINE_MINUTES, LOG_LEVEL, METRICS_TOKEN_SHA256,
-OFFBOARD_GRACE_DAYS, PUBLIC_RATE_PER_MINUTE, TIERS.";
+OFFBOARD_GRACE_DAYS, PUBLIC_RATE_PER_MINUTE, TIERS, TOKEN_MAX_BYTES.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -62,6 +62,7 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     } = &server;
     print(&format!("mailbox   {url}/local/mailbox"));
     print(&format!("docs      {url}/docs"));
+    print(&format!("issuer    {url}/local-issuer"));
     print(&format!("dynamodb  {table_endpoint}"));
     print(url);
     tokio::select! {

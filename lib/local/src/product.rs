@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::Router;
 use serde_json::{Value, json};
 use tenantry_api::{Authenticator, Edge, Routes};
-use tenantry_app::{App, Config, Keyring};
+use tenantry_app::{App, Config, IdentityProviders, Keyring};
 use tenantry_domain::{Clock, Entropy};
+use tenantry_logins::Logins;
 use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
 use tenantry_store::{Settings, Store};
@@ -15,9 +16,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::bus::LocalBus;
 use crate::embedded::{Embedded, Stream, TABLE};
-use crate::issuer::LocalIssuer;
+use crate::issuer::{IssuerSettings, LocalIssuer};
+use crate::local_identity::LocalIdentity;
 use crate::local_routes::{Desk, router as local_router};
 use crate::mailbox::Mailbox;
+use crate::oidc::{IssuerDesk, Sessions, router as issuer_router};
 use crate::pattern::Pattern;
 use crate::{Error, master_key};
 
@@ -33,6 +36,8 @@ pub struct Ingredients {
     pub data: Option<PathBuf>,
     /// How long the calls of one request to the table may take together.
     pub patience: Duration,
+    /// Providers of identities; the local issuer if absent.
+    pub identity: Option<IdentityProviders>,
 }
 
 /// The whole product in one process.
@@ -49,11 +54,16 @@ pub struct Product {
     pub bus: Arc<LocalBus>,
     /// Issues tokens.
     pub issuer: Arc<LocalIssuer>,
+    /// The local issuer as a provider of identities.
+    pub local_identity: Arc<LocalIdentity>,
     /// Takes what application planes answer over the bus.
     pub provisioning: Provisioning,
+    /// Keeps logins in step with memberships.
+    pub logins: Logins,
     relay: Relay,
     stream: Mutex<Stream>,
     answers: Mutex<UnboundedReceiver<Value>>,
+    member_events: Mutex<UnboundedReceiver<Value>>,
 }
 
 /// Every group of routes.
@@ -72,18 +82,31 @@ pub fn groups() -> Vec<Routes> {
 impl Product {
     /// Starts the embedded table and builds everything around it.
     pub async fn start(ingredients: Ingredients) -> Result<Self, Error> {
+        Self::start_at(ingredients, IssuerSettings::default()).await
+    }
+
+    /// The same for a product that is reached over HTTP, so that people can sign in there.
+    pub async fn start_at(ingredients: Ingredients, settings: IssuerSettings) -> Result<Self, Error> {
+        let IssuerSettings {
+            base_url,
+            token_max_bytes,
+        } = settings;
         let Ingredients {
             clock,
             entropy,
             mut config,
             data,
             patience,
+            identity,
         } = ingredients;
         let table = Embedded::start(data.as_deref()).await?;
         let master = master(data.as_deref(), &*entropy)?;
         let keyring = Keyring::from_bytes(master);
-        let issuer = Arc::new(LocalIssuer::new(&master_key::derive_issuer_seed(&master))?);
-        config.issuers.push(LocalIssuer::description());
+        let seed = master_key::derive_issuer_seed(&master);
+        let issuer = Arc::new(LocalIssuer::with_base(&seed, &base_url)?);
+        config.issuers.extend(issuer.descriptions());
+        let sessions = Arc::new(Sessions::new(Arc::clone(&entropy)));
+        let local_identity = Arc::new(LocalIdentity::new(&issuer, Arc::clone(&sessions)));
         let settings = Settings {
             table: TABLE.to_owned(),
             cursor_key: keyring.cursor_key(),
@@ -99,6 +122,7 @@ impl Product {
             entropy,
             config,
             keyring,
+            identity: identity.unwrap_or_else(|| IdentityProviders::new([Arc::clone(&local_identity) as _])),
         });
         let authenticator = Arc::new(Authenticator::new(issuers, Arc::clone(&issuer) as _));
         let edge = Edge {
@@ -110,8 +134,15 @@ impl Product {
             Arc::new(LocalBus::default()),
         );
         let answers = Mutex::new(listen_for_answers(&bus, &app)?);
-        let provisioning = Provisioning::new(Arc::clone(&app));
+        let member_events = Mutex::new(listen_for_members(&bus, &app)?);
+        let (provisioning, logins) = (Provisioning::new(Arc::clone(&app)), Logins::new(Arc::clone(&app)));
         let store = app.store.clone();
+        let issuer_desk = IssuerDesk {
+            app: Arc::clone(&app),
+            issuer: Arc::clone(&issuer),
+            sessions,
+            token_max_bytes,
+        };
         let relay = Relay::new(app, Arc::clone(&bus) as _, Arc::clone(&mailbox) as _).map_err(Error::new)?;
         let desk = Desk {
             mailbox: Arc::clone(&mailbox),
@@ -121,7 +152,9 @@ impl Product {
             issuer: Arc::clone(&issuer),
             clock,
         };
-        let router = tenantry_api::router(groups(), &edge).merge(local_router(desk));
+        let router = tenantry_api::router(groups(), &edge)
+            .merge(local_router(desk))
+            .merge(issuer_router(issuer_desk));
         let stream = Mutex::new(table.stream());
         Ok(Self {
             router,
@@ -130,10 +163,13 @@ impl Product {
             mailbox,
             bus,
             issuer,
+            local_identity,
             provisioning,
+            logins,
             relay,
             stream,
             answers,
+            member_events,
         })
     }
 
@@ -161,6 +197,26 @@ impl Product {
             // As Lambda does: twice more, and then the dead-letter queue would have it.
             for _ in 0..ATTEMPTS {
                 if self.provisioning.handle(answer.clone()).await.is_ok() {
+                    break;
+                }
+            }
+        }
+        count
+    }
+
+    /// Has providers of identities follow what became of members since; returns how many events there were.
+    pub async fn follow_members(&self) -> usize {
+        const ATTEMPTS: u32 = 3;
+        let mut events = self.member_events.lock().await;
+        let mut count = 0;
+        while let Ok(event) = events.try_recv() {
+            count += 1;
+            let Ok(task) = serde_json::from_value(event) else {
+                continue;
+            };
+            // The queue brings again what failed, and then has it among its dead letters.
+            for _ in 0..ATTEMPTS {
+                if self.logins.take(&task).await.is_ok() {
                     break;
                 }
             }
@@ -220,6 +276,15 @@ fn listen_for_answers(bus: &LocalBus, app: &App) -> Result<UnboundedReceiver<Val
         bus.add_rule(Pattern::parse(&pattern).map_err(Error::new)?, target.clone());
     }
     Ok(answers)
+}
+
+/// The rule of the template that brings members' events.
+fn listen_for_members(bus: &LocalBus, app: &App) -> Result<UnboundedReceiver<Value>, Error> {
+    let (target, events) = unbounded_channel();
+    let pattern = json!({ "source": [app.config.event_source], "detail-type": tenantry_logins::EVENTS });
+    let pattern = Pattern::parse(&pattern.to_string()).map_err(Error::new)?;
+    bus.add_rule(pattern, target);
+    Ok(events)
 }
 
 fn master(folder: Option<&Path>, entropy: &dyn Entropy) -> Result<[u8; 32], Error> {

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::app_plane::AppPlane;
+use crate::issuer::IssuerSettings;
 use crate::local_routes::SCRAPE_TOKEN;
 use crate::product::{Ingredients, Product};
 
@@ -73,8 +74,11 @@ impl Server {
             config,
             data: options.data,
             patience: PATIENCE,
+            identity: None,
         };
-        let product = Arc::new(Product::start(ingredients).await?);
+        let settings =
+            IssuerSettings::read(&url, lookup("TOKEN_MAX_BYTES").as_deref()).map_err(Error::new)?;
+        let product = Arc::new(Product::start_at(ingredients, settings).await?);
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(serve(listener, product.router.clone(), stopped.clone())),
@@ -179,6 +183,7 @@ async fn pump(product: Arc<Product>, mut stopped: watch::Receiver<bool>) {
             tracing::error!(error = %error, "the stream could not be read");
         }
         product.take_answers().await;
+        product.follow_members().await;
         if *stopped.borrow() {
             return;
         }
