@@ -26,6 +26,8 @@ What of the template cannot be deployed as it stands, and what the emulator leav
   schedules        their times are not waited for: `/tasks` has the function do a schedule's task (`DeskHandler.carry_out`)
   partial failures the emulator's event source does not read `batchItemFailures`, and goes on behind them; what comes after
                    the answer, bringing those records again, is done here (`check_partial_failure`)
+  user pool        its keys are published at the emulator's address, so the functions are told that one; and people sign in with a
+                   password, which the template's client does not take, so it is allowed here (`Pool`)
   architecture     the emulator starts the archives' programs on this machine, whatever Architectures says
 
 usage: emulated_stack.py --functions DIR --sam FILE -- COMMAND ...
@@ -123,6 +125,8 @@ class Emulator:
                 "MINISTACK_HOST": "localhost",
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
+                # As on AWS, nobody gets a token when the trigger fails.
+                "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
                 "LOG_LEVEL": "WARNING",
             }
             with open(self.log_path, "wb") as log:
@@ -273,6 +277,48 @@ class Subscription:
             return list(self.received)
 
 
+class Pool:
+    """The user pool, in the place of a front end: people choose a password and sign in with it."""
+
+    def __init__(self, emulator, stack):
+        self.client = emulator.client("cognito-idp")
+        self.pool, self.app = stack.outputs["UserPoolId"], stack.outputs["UserPoolClientId"]
+        described = self.client.describe_user_pool_client(UserPoolId=self.pool, ClientId=self.app)["UserPoolClient"]
+        flows = [*described["ExplicitAuthFlows"], "ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+        self.client.update_user_pool_client(UserPoolId=self.pool, ClientId=self.app, ExplicitAuthFlows=flows)
+        keys = f"http://localhost:{emulator.port}/{self.pool}/.well-known/jwks.json"
+        functions = emulator.client("lambda")
+        for name in stack.functions.values():
+            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            if issuers := json.loads(variables.get("POOL_ISSUERS") or "[]"):
+                told = [{**issuer, "jwksUri": keys} for issuer in issuers]
+                variables["POOL_ISSUERS"] = json.dumps(told)
+                functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+    def sign_in(self, query):
+        (email,) = query["email"]
+        users = self.client.list_users(UserPoolId=self.pool, Filter=f'email = "{email}"')["Users"]
+        if len(users) != 1:
+            return None
+        name, password = users[0]["Username"], f"aA1!{secrets.token_urlsafe(12)}"
+        self.client.admin_set_user_password(UserPoolId=self.pool, Username=name, Password=password, Permanent=True)
+        return self.authenticate("ADMIN_USER_PASSWORD_AUTH", {"USERNAME": name, "PASSWORD": password})
+
+    def renew(self, query):
+        (token,) = query["refreshToken"]
+        return self.authenticate("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": token})
+
+    def authenticate(self, flow, parameters):
+        try:
+            answer = self.client.admin_initiate_auth(
+                UserPoolId=self.pool, ClientId=self.app, AuthFlow=flow, AuthParameters=parameters
+            )
+        except self.client.exceptions.NotAuthorizedException:
+            return None
+        result = answer["AuthenticationResult"]
+        return {"accessToken": result["AccessToken"], "refreshToken": result.get("RefreshToken")}
+
+
 class Desk(http.server.ThreadingHTTPServer):
     """The API at `/`, and at `/local` what the local product serves there: mail, events, tokens."""
 
@@ -285,7 +331,7 @@ class Desk(http.server.ThreadingHTTPServer):
         self.url = f"http://localhost:{self.server_address[1]}"
         self.emulator, self.issuer = emulator, Issuer(f"{self.url}/local/issuer")
         self.api_path, self.bus, self.events = None, None, None
-        self.preflight_function, self.provisioning_function = None, None
+        self.preflight_function, self.provisioning_function, self.pool = None, None, None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def mails(self):
@@ -317,6 +363,8 @@ class DeskHandler(http.server.BaseHTTPRequestHandler):
             "/local/events": lambda: {"items": self.server.events.events()},
             "/local/token": lambda: self.token(urllib.parse.parse_qs(url.query)),
             "/local/issuer/jwks.json": self.server.issuer.jwks,
+            "/local/pool/sign-in": lambda: self.server.pool.sign_in(urllib.parse.parse_qs(url.query)),
+            "/local/pool/renew": lambda: self.server.pool.renew(urllib.parse.parse_qs(url.query)),
         }
         try:
             if self.headers.get("transfer-encoding"):
@@ -442,6 +490,7 @@ def deploy(emulator, desk, args, folder):
         # The emulator's CloudFormation knows neither AWS::Events::Archive nor alarms on metric math.
         "EventArchiveDays": "0",
         "Alarms": "false",
+        "CreateUserPool": "true",
     }
     # Quoted once more for SAM's own parser, as in samconfig.toml.
     overrides = [f"{name}={json.dumps(value)}" for name, value in parameters.items()]
@@ -752,6 +801,7 @@ def run(args, emulator, desk, folder):
     desk.api_path = f"/_aws/execute-api/{stack.outputs['HttpApiId']}/$default"
     desk.preflight_function = routes["OPTIONS", "/{proxy+}"]
     desk.provisioning_function = stack.functions["ProvisioningFunction"]
+    desk.pool = Pool(emulator, stack)
     emulator.client("sesv2").create_email_identity(EmailIdentity=MAIL_IDENTITY)
     bus = stack.outputs["EventBusName"]
     desk.bus = bus

@@ -41,14 +41,16 @@ JSON = "application/json"
 # Beside the variables of infra/samples/env.json, what template.yaml gives to each function, and no more: a function that
 # silently needs another variable fails here and not in the first deployment.
 HTTP = {"CORS_ORIGINS": ""}
+TOKENS = {"ISSUERS": "[]", "POOL_ISSUERS": "[]", "IDENTITY_PROVIDERS": "{}"}
+PROVIDERS = {"IDENTITY_PROVIDERS": "{}", "IDENTITY_SECRETS_ARN": ""}
 INVITATIONS = {"INVITATION_URL": "http://localhost:5173/invitation", "INVITATION_DAYS": "7"}
 ENVIRONMENT = {
     "site": HTTP,
-    "leads": {**HTTP, "ISSUERS": "[]", "FRONTEND_URL": "http://localhost:5173/verify", "PUBLIC_RATE_PER_MINUTE": "10"},
+    "leads": {**HTTP, **TOKENS, "FRONTEND_URL": "http://localhost:5173/verify", "PUBLIC_RATE_PER_MINUTE": "10"},
     "tenants": {
         **HTTP,
         "API_URL": "https://api.example.com",
-        "ISSUERS": "[]",
+        **TOKENS,
         "TIERS": "BASIC,STANDARD,PREMIUM",
         "JOB_DEADLINE_MINUTES": "0",
         "APPLICATION_PLANE": "{}",
@@ -57,15 +59,15 @@ ENVIRONMENT = {
     },
     "accounts": {
         **HTTP,
-        "ISSUERS": "[]",
+        **TOKENS,
         "TIERS": "BASIC,STANDARD,PREMIUM",
         "INVOICE_SELLER": '{"name":"Tenantry"}',
         "INVOICE_DUE_DAYS": "14",
         "BILLING_GRACE_DAYS": "14",
     },
-    "users": {**HTTP, "ISSUERS": "[]", "PUBLIC_RATE_PER_MINUTE": "10", **INVITATIONS},
-    "access": {**HTTP, "ISSUERS": "[]"},
-    "callbacks": {**HTTP, **INVITATIONS},
+    "users": {**HTTP, **TOKENS, "PUBLIC_RATE_PER_MINUTE": "10", **INVITATIONS},
+    "access": {**HTTP, **TOKENS},
+    "callbacks": {**HTTP, **INVITATIONS, **PROVIDERS},
     "provisioning": {
         "EVENT_SOURCE": "tenantry",
         **INVITATIONS,
@@ -73,10 +75,12 @@ ENVIRONMENT = {
         "INVOICE_DUE_DAYS": "14",
         "BILLING_GRACE_DAYS": "14",
     },
+    "tokens": {"TOKEN_MAX_BYTES": "4096", "OPERATOR_GROUPS": "{}"},
+    "logins": {"EVENT_SOURCE": "tenantry", **PROVIDERS},
     "relay": {"EVENT_BUS_NAME": "tenantry", "EVENT_SOURCE": "tenantry", "MAIL_FROM": "no-reply@example.com"},
 }
 # What seals nothing is not given the key.
-WITHOUT_KEY = {"site"}
+WITHOUT_KEY = {"site", "tokens"}
 
 STARTUP_SECONDS = 60
 ANSWER_SECONDS = 30
@@ -115,6 +119,14 @@ def expect_exactly(expected):
     return check
 
 
+def expect_no_tenant(answer):
+    """A check of Cognito's trigger: the event comes back, and the access token of a stranger has no claims of ours."""
+    token = ((answer or {}).get("response") or {}).get("claimsAndScopeOverrideDetails", {}).get("accessTokenGeneration", {})
+    if answer.get("triggerSource") != "TokenGeneration_Authentication" or token.get("claimsToAddOrOverride"):
+        raise Failure(f"expected the event without claims of ours, got {shorten(answer)}")
+    return "no claims"
+
+
 # In the order of what they need: the site the least, the relay everything.
 CHECKS = {
     "site": expect_http(200, None),
@@ -125,6 +137,8 @@ CHECKS = {
     "access": expect_http(401, PROBLEM),
     "callbacks": expect_http(401, PROBLEM),
     "provisioning": expect_exactly(None),
+    "tokens": expect_no_tenant,
+    "logins": expect_exactly({"batchItemFailures": []}),
     "relay": expect_exactly({"batchItemFailures": []}),
 }
 

@@ -15,9 +15,9 @@ use tenantry_domain::SystemRole;
 use tenantry_local::{AUDIENCE, ISSUER, LocalIssuer};
 use tenantry_testing::{Answer, Call, TestApp};
 
-use crate::contract::policy::{CALLERS, ITSELF, Letter, OF_SUSPENDED, POLICY, Row};
+use crate::contract::policy::{CALLERS, IN_NO_TENANT, ITSELF, Letter, OF_SUSPENDED, POLICY, Row};
 use crate::contract::scene::{
-    Scene, is_about_people, is_of_account, is_of_member, names_tenant_in_body, routes,
+    Scene, is_about_people, is_of_account, is_of_member, is_signed, names_tenant_in_body, routes,
 };
 
 pub(crate) type Items = Vec<HashMap<String, AttributeValue>>;
@@ -289,6 +289,64 @@ async fn somebody_elses_id_and_an_id_that_is_nobodys_are_answered_alike() {
     );
 }
 
+#[tokio::test]
+async fn a_person_in_no_tenant_is_nobody_else() {
+    let about_persons = POLICY.iter().filter(|row| row.route.contains(" /user/{id}"));
+    let mut wrong = Vec::new();
+
+    for row in about_persons {
+        let scene = Scene::of(row.route).await;
+        let app = &scene.app;
+        let other = app
+            .join_as(&scene.elsewhere, "other@acme.com", SystemRole::Owner)
+            .await;
+        let before = state(app).await;
+        for user_id in [other.user_id, app.unknown_id()] {
+            let token = app.token_in_no_tenant(&user_id);
+            let answer = scene.request(row.route).bearer(&token).send().await;
+            if letter_of(&answer) != 'N' || answer.usage.calls != 0 {
+                wrong.push(format!("{} by {user_id}: {}", row.route, answer.text));
+            }
+        }
+        assert!(
+            state(app).await == before,
+            "{}: a refused request changed something",
+            row.route
+        );
+    }
+
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_person_in_no_tenant_answers_the_invitations_to_itself_alone() {
+    let app = TestApp::start().await;
+    let (home, away) = (app.tenant("home").await, app.tenant("away").await);
+    let grace = app.join_as(&home, "grace@acme.com", SystemRole::Member).await;
+    let alan = app.join_as(&home, "alan@acme.com", SystemRole::Member).await;
+
+    for (action, status) in [("decline", 204), ("accept", 200)] {
+        let wish = json!({ "email": "grace@acme.com", "firstName": "Grace", "roleId": app.role(&away, SystemRole::Member) });
+        let id = app
+            .account_thing(&format!("/tenants/{away}/invitations"), &wish)
+            .await;
+        let answer_as = async |token_of: &str, user_id: &str| {
+            let body = json!({ "tenantId": away, "invitationId": id, "userId": user_id });
+            let token = app.token_in_no_tenant(token_of);
+            let call = app.post(&format!("/invitations/{action}")).bearer(&token);
+            call.json(&body).send().await
+        };
+
+        let strangers = answer_as(&alan.user_id, &grace.user_id).await;
+        let own = answer_as(&alan.user_id, &alan.user_id).await;
+        let right = answer_as(&grace.user_id, &grace.user_id).await;
+
+        strangers.expect_problem(404, "not_found");
+        own.expect_problem(404, "not_found");
+        right.expect(status);
+    }
+}
+
 /// The letters of a row as they turn out: callers, broken proofs together, query.
 async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
     let mut scene = Scene::of(row.route).await;
@@ -331,6 +389,7 @@ async fn observe(row: &Row, wrong: &mut Vec<String>) -> String {
         }
         let proof = match proof {
             Proof::Bearer(_) if position == ITSELF => itself(&scene, row),
+            Proof::Bearer(_) if position == IN_NO_TENANT => Proof::Bearer(scene.token_in_no_tenant()),
             Proof::Bearer(code) if code.starts_with("tic_") => code_of_invitation(&scene),
             proof => proof,
         };
@@ -369,7 +428,7 @@ fn judge(row: &Row, caller: &str, answer: &Answer, expected: Letter, wrong: &mut
         ));
     }
     let challenge = answer.header("www-authenticate").unwrap_or_default();
-    if letter == 'T' && row.route != "POST /webhook" && !challenge.starts_with("Bearer ") {
+    if letter == 'T' && !is_signed(row.route) && !challenge.starts_with("Bearer ") {
         wrong.push(format!("{} by {caller}: 401 without a challenge", row.route));
     }
     letter
@@ -427,7 +486,7 @@ fn prove<'a>(scene: &Scene, route: &str, call: Call<'a>, proof: &Proof) -> Call<
         Proof::Bearer(token) => call.bearer(token),
         Proof::Authorization(value) => call.header("authorization", value),
         Proof::TwoHeaders(one, other) => call.bearer(one).bearer(other),
-        Proof::Signature => scene.sign(call, &scene.sample(route).unwrap_or_default()),
+        Proof::Signature => scene.sign(route, call, &scene.sample(route).unwrap_or_default()),
     }
 }
 
@@ -460,6 +519,7 @@ async fn callers(scene: &Scene, row: &Row) -> Vec<Proof> {
         Proof::Bearer(app.member_as(&scene.tenant_id, SystemRole::Owner)),
     ];
     callers.extend(app.no_members(&scene.tenant_id).await.map(Proof::Bearer));
+    callers.push(Proof::Bearer(scene.token_in_no_tenant()));
     callers
 }
 
@@ -520,6 +580,7 @@ async fn broken(scene: &Scene, route: &str) -> Vec<(&'static str, Proof)> {
     let full = merged(claims(json!({})), full);
     let as_lead =
         json!({ "iss": "tenantry", "aud": "lead", "sub": lead.id, "iat": issued_at, "exp": expires_at });
+    let (somebody, another) = (app.unknown_id(), app.unknown_id());
     let other_issuer = LocalIssuer::new(&[7; 32]).expect("the seed is a key");
     let (key_x, key_point) = public_key(&jwks);
     let mut broken = vec![
@@ -618,6 +679,35 @@ async fn broken(scene: &Scene, route: &str) -> Vec<(&'static str, Proof)> {
             Proof::Authorization(format!("Bearer {good} x")),
         ),
         ("two good tokens", Proof::TwoHeaders(good.clone(), good.clone())),
+        (
+            "of a person that is none",
+            Proof::Bearer(sign(json!({ "userId": "ada" }), expires_at)),
+        ),
+        (
+            "of a person and a number",
+            Proof::Bearer(sign(json!({ "userId": 1 }), expires_at)),
+        ),
+        (
+            "of a person in a tenant that is none",
+            Proof::Bearer(sign(
+                json!({ "userId": somebody, "tenantId": "acme" }),
+                expires_at,
+            )),
+        ),
+        (
+            "of a person with a membership and no tenant",
+            Proof::Bearer(sign(
+                json!({ "userId": somebody, "userTenantId": another }),
+                expires_at,
+            )),
+        ),
+        (
+            "of a person with somebody else's membership",
+            Proof::Bearer(sign(
+                json!({ "tenantId": scene.tenant_id, "userId": somebody, "userTenantId": another }),
+                expires_at,
+            )),
+        ),
     ];
     for alg in ["none", "None", "NONE", ""] {
         let (_, signature) = good.rsplit_once('.').expect("a token has three parts");
@@ -719,13 +809,11 @@ fn public_key(jwks: &str) -> (Vec<u8>, Vec<u8>) {
 
 /// The routes whose proof is compared with something in the table, by the handler.
 fn is_looked_up(route: &str) -> bool {
-    matches!(
-        route,
-        "POST /leads/{id}/verify"
-            | "POST /webhook"
-            | "POST /invitations/accept"
-            | "POST /invitations/decline"
-    )
+    is_signed(route)
+        || matches!(
+            route,
+            "POST /leads/{id}/verify" | "POST /invitations/accept" | "POST /invitations/decline"
+        )
 }
 
 fn takes_body(route: &str) -> bool {
@@ -746,12 +834,13 @@ fn legend() -> String {
     for (position, caller) in CALLERS.iter().enumerate() {
         let _ = writeln!(text, "{:2} {caller}", position + 1);
     }
+    let (broken, query) = (CALLERS.len() + 1, CALLERS.len() + 2);
     let _ = writeln!(
         text,
-        "22 every token that is expired, forged, confused, misplaced or for somebody else"
+        "{broken} every token that is expired, forged, confused, misplaced or for somebody else"
     );
-    let _ = writeln!(text, "23 a good token in the query string\n");
-    let numbers: Vec<String> = (1..=23).map(|number| (number % 10).to_string()).collect();
+    let _ = writeln!(text, "{query} a good token in the query string\n");
+    let numbers: Vec<String> = (1..=query).map(|number| (number % 10).to_string()).collect();
     let _ = writeln!(text, "{:31} {}", "", numbers.join(" "));
     text
 }

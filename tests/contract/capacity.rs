@@ -33,8 +33,14 @@ async fn what_each_endpoint_costs() {
                 | "GET /user-tenants/{id}/user-groups",
             ) => 2,
             // The person, its memberships with their tenants, the preferences in each, and the invitations to it. The group, the
-            // places in it, and the members that have them.
-            (_, "GET /user/{id}/export" | "DELETE /tenants/{id}/groups/{groupId}") => 4,
+            // places in it, and the members that have them. Which tenant the key names, the tenant with its job, who has the
+            // contact's address, and what is noted.
+            (
+                _,
+                "GET /user/{id}/export" | "DELETE /tenants/{id}/groups/{groupId}" | "POST /user-callback",
+            ) => 4,
+            // The same without the key; what is noted of each step that a provider makes comes on top.
+            (_, "POST /manage/users") => 3,
             // The member with its roles; its groups, preferences and invitations, which go with it.
             (_, "DELETE /tenants/{id}/users/{userId}") => 5,
             // A person leaves one tenant after the other.
@@ -51,7 +57,7 @@ async fn what_each_endpoint_costs() {
             ));
         }
     }
-    write_variants(&mut table).await;
+    Box::pin(write_variants(&mut table)).await;
 
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -284,6 +290,34 @@ async fn write_variants(table: &mut String) {
         table,
         "POST /webhook, late success",
         &app.report(job, &job.success()).await.expect(409),
+    );
+
+    for (route, repeat) in [
+        ("POST /manage/users", "repeated"),
+        ("POST /user-callback", "repeated"),
+        (
+            "POST /user/{id}/tenants/{tenantId}/switch",
+            "to where the person is",
+        ),
+    ] {
+        let scene = Scene::of(route).await;
+        scene.carry_out(route).await;
+        let again = scene.carry_out(route).await;
+        write_line(table, &format!("{route} {repeat}"), &again);
+    }
+    let scene = Scene::of("GET /permissions").await;
+    let token = scene.referring_token();
+    let referred = scene
+        .app
+        .get("/permissions")
+        .bearer(&token)
+        .send()
+        .await
+        .expect(200);
+    write_line(
+        table,
+        "GET /permissions by a member whose permissions are looked up",
+        &referred,
     );
 
     let path = format!("/leads/{}/verify", scene.lead.id);

@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tenantry_app::TraceContext;
-use tenantry_domain::Permission;
+use tenantry_app::{FirstKey, TraceContext};
+use tenantry_domain::{Permission, ProviderName, SystemRole};
 use tenantry_local::ReceivedMail;
-use tenantry_testing::TestApp;
+use tenantry_testing::{Directory, TestApp, order};
 
+use crate::contract::authorization::Items;
 use crate::contract::openapi::check;
 use crate::contract::scene::Scene;
 
@@ -70,6 +71,10 @@ const TYPES: [&str; 57] = [
     "user.updated.v1",
 ];
 
+/// What lets a person in for the first time, which stands in its mail and nowhere else.
+const LINK: &str = "https://idp.example.com/ticket?t=1&u=2";
+const PASSWORD: &str = "Sesame-0pen!";
+
 #[tokio::test]
 async fn events_are_these_whole() {
     let app = everything_that_can_be_told().await;
@@ -127,15 +132,46 @@ async fn mails_are_these_whole() {
         ["Confirm your e-mail address", "Acme Ltd is ready"]
     );
     // Somebody who was added, somebody who joined, somebody who was sent a second code, and somebody who declined.
-    assert_eq!(subjects[2..], ["You are invited to Acme"; 5]);
-    for (name, mail) in ["verify_lead", "tenant_welcome", "invitation"]
-        .into_iter()
-        .zip(&mails)
-    {
+    assert_eq!(subjects[2..7], ["You are invited to Acme"; 5]);
+    // An administrator who chooses a password, another owner, who joins and does so too, and one who is given a password.
+    let first_keys = [
+        "Sign in to Acme",
+        "You are invited to Acme",
+        "Sign in to Acme",
+        "Sign in to Acme",
+    ];
+    assert_eq!(subjects[7..], first_keys);
+    for (name, place) in [
+        ("verify_lead", 0),
+        ("tenant_welcome", 1),
+        ("invitation", 2),
+        ("first_key-link", 7),
+        ("first_key-password", 10),
+    ] {
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(format!("mail-{name}"), picture(mail));
+            insta::assert_snapshot!(format!("mail-{name}"), picture(&mails[place]));
         });
     }
+}
+
+#[tokio::test]
+async fn events_about_people_who_can_sign_in_say_how_they_are_known() {
+    let app = everything_that_can_be_told().await;
+
+    let events = app.events().await;
+
+    let is_known = |event: &&Value| {
+        let data = &event["detail"]["data"];
+        !data["member"]["login"].is_null() || !data["user"]["logins"].is_null()
+    };
+    let known: Vec<Value> = events
+        .iter()
+        .filter(is_known)
+        .map(|event| json!({ "type": event["detail-type"], "data": event["detail"]["data"] }))
+        .collect();
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_json_snapshot!("events-with-logins", known);
+    });
 }
 
 #[tokio::test]
@@ -195,6 +231,8 @@ async fn personal_data_and_secrets_are_in_no_event_but_those_that_need_them() {
             "alan@",
             "tlc_",
             "tic_",
+            LINK,
+            PASSWORD,
         ]
         .iter()
         .chain(secrets)
@@ -221,10 +259,7 @@ async fn a_secret_or_a_person_is_never_readable_in_the_table_as_a_message() {
 
     let items = app.items().await;
 
-    let outbox = items
-        .iter()
-        .filter(|item| format!("{:?}", item.get("pk")).contains("OUTBOX#"));
-    let texts: Vec<String> = outbox.map(|item| format!("{item:?}")).collect();
+    let texts = outbox_in(&items);
     assert!(texts.len() >= 4, "{texts:?}");
     for text in texts {
         for secret in ["ada@acme.com", "Lovelace", "tlc_", "secret\\\""] {
@@ -233,9 +268,45 @@ async fn a_secret_or_a_person_is_never_readable_in_the_table_as_a_message() {
     }
 }
 
+#[tokio::test]
+async fn what_lets_somebody_in_for_the_first_time_is_never_readable_in_the_table() {
+    for secret in [LINK, PASSWORD] {
+        let directory = Directory::of(ProviderName::Keycloak);
+        let app = TestApp::start_identified(directory.alone(), |_| {}).await;
+        let tenant_id = app.tenant("acme").await;
+        let job = app.provision(&tenant_id).await;
+        directory.set_first_key(first_key(secret));
+        app.set_up_identity(&job).await.expect(200);
+
+        let items = app.items().await;
+
+        let texts = outbox_in(&items);
+        assert!(texts.len() >= 2, "{texts:?}");
+        let table = format!("{items:?}");
+        assert!(!table.contains(secret), "{secret} is in {table}");
+    }
+}
+
+/// What waits to be sent.
+fn outbox_in(items: &Items) -> Vec<String> {
+    let outbox = items
+        .iter()
+        .filter(|item| format!("{:?}", item.get("pk")).contains("OUTBOX#"));
+    outbox.map(|item| format!("{item:?}")).collect()
+}
+
+fn first_key(secret: &str) -> FirstKey {
+    if secret.starts_with("https://") {
+        FirstKey::Link(secret.to_owned().into())
+    } else {
+        FirstKey::Password(secret.to_owned().into())
+    }
+}
+
 /// One installation in which everything happens once that has an event or a mail.
 async fn everything_that_can_be_told() -> TestApp {
-    let app = TestApp::start().await;
+    let directory = Directory::of(ProviderName::Keycloak);
+    let app = TestApp::start_identified(directory.alone(), |_| {}).await;
     let operator = app.operator();
     let lead = app.verified_lead("ada@acme.com").await;
     let path = format!("/leads/{}", lead.id);
@@ -282,6 +353,7 @@ async fn everything_that_can_be_told() -> TestApp {
     live_on(&app, &tenant_id).await;
     everything_about_billing(&app).await;
     everything_about_members(&app).await;
+    everything_about_logins(&app, &directory).await;
     app.settle().await;
     app
 }
@@ -436,6 +508,48 @@ async fn everything_about_members(app: &TestApp) {
     let decline = app.post("/invitations/decline").bearer(&code).json(&json!({}));
     decline.send().await.expect(204);
     order("DELETE", &role_path, Value::Null).await;
+}
+
+/// An administrator who can sign in, and what becomes of it; and another one after it.
+async fn everything_about_logins(app: &TestApp, directory: &Directory) {
+    let tenant_id = &app.tenant("signedin").await;
+    let tenant = format!("/tenants/{tenant_id}");
+    let job = app.provision(tenant_id).await;
+    directory.set_first_key(first_key(LINK));
+    app.set_up_identity(&job).await.expect(200);
+    app.join_as(tenant_id, "grace@acme.com", SystemRole::Owner).await;
+    let owner = app.role(tenant_id, SystemRole::Owner);
+    let members = order(
+        app,
+        "GET",
+        &format!("{tenant}/users?email=ada@acme.com"),
+        &Value::Null,
+    )
+    .await;
+    let ada = members.expect(200).json()["items"][0].clone();
+    assert_eq!(ada["roleId"], owner);
+    let text = |name: &str| ada[name].as_str().unwrap_or_default().to_owned();
+    let (user_id, membership_id) = (text("id"), text("userTenantId"));
+    let user_path = format!("{tenant}/users/{user_id}");
+    let admin = json!({ "roleId": app.role(tenant_id, SystemRole::Admin) });
+    let permission = json!({ "permission": "ViewContact", "allowed": false });
+    let overrides = format!("/user-tenants/{membership_id}/user-level-permissions?tenantId={tenant_id}");
+    for (method, path, body) in [
+        ("PATCH", &user_path, admin),
+        ("PATCH", &user_path, json!({ "lastName": "King" })),
+        ("POST", &overrides, permission),
+        ("POST", &format!("{user_path}/deactivate"), Value::Null),
+        ("POST", &format!("{user_path}/activate"), Value::Null),
+        ("DELETE", &format!("/user/{user_id}"), Value::Null),
+    ] {
+        let answer = order(app, method, path, &body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+    }
+
+    let tenant_id = app.tenant("later").await;
+    let job = app.provision(&tenant_id).await;
+    directory.set_first_key(first_key(PASSWORD));
+    app.set_up_identity(&job).await.expect(200);
 }
 
 fn picture(mail: &ReceivedMail) -> String {

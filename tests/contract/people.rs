@@ -119,6 +119,7 @@ impl People {
             ("{groupId}", &self.group),
             ("{configId}", &self.config),
             ("{permission}", permission.name()),
+            ("{tenantId}", &self.person.tenant_id),
         ]
     }
 
@@ -156,6 +157,7 @@ impl People {
             | "POST /tenants/{id}/invitations/{invitationId}/resend"
             | "GET /user/{id}/invitations"
             | "GET /user/{id}/tenants"
+            | "POST /user/{id}/tenants/{tenantId}/switch"
             | "GET /user/{id}/export"
             | "DELETE /user/{id}"
             | "GET /user-tenant-prefs"

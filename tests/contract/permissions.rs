@@ -12,13 +12,18 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use serde_json::{Value, json};
 use tenantry_api::Edge;
-use tenantry_app::{App, Keyring, Report, take_report};
-use tenantry_domain::{Dialect, Entropy as _, Outcome, SystemRole, Wire};
+use tenantry_app::{App, Config, FirstKey, IdentitySettings, Keyring, Report, take_report};
+use tenantry_domain::{
+    Actor, Clock as _, Conflict, Dialect, Entropy as _, Identity, Login, Outcome, ProviderId, ProviderName,
+    SystemRole, TenantScope, User, Wire,
+};
 use tenantry_local::TABLE;
+use tenantry_logins::Logins;
 use tenantry_provisioning::Provisioning;
 use tenantry_relay::Relay;
-use tenantry_store::{Settings, Store};
-use tenantry_testing::{SeededEntropy, TestApp};
+use tenantry_store::{Settings, Store, Transaction};
+use tenantry_testing::{Directory, Person, Provisioning as Order, SeededEntropy, TestApp};
+use tenantry_tokens::Tokens;
 
 use crate::contract::scene::{Scene, routes};
 use crate::contract::template::{functions, routes_by_group, statements, template, texts};
@@ -102,6 +107,12 @@ fn touches(operation: &str, body: &Value) -> Vec<Touch> {
 
 /// The same product on the same table, listened to.
 fn listened_to(app: &mut TestApp) -> (Ear, Arc<App>) {
+    let directory = Directory::of(ProviderName::Cognito);
+    listened_to_with(app, &directory)
+}
+
+/// The same, with this directory in the place of a provider, and a pool whose tenants' issuers may be asked for.
+fn listened_to_with(app: &mut TestApp, directory: &Arc<Directory>) -> (Ear, Arc<App>) {
     let ear = Ear::default();
     let client = app.product.table.client.config().to_builder();
     let client = Client::from_conf(client.interceptor(ear.clone()).build());
@@ -121,8 +132,12 @@ fn listened_to(app: &mut TestApp) -> (Ear, Arc<App>) {
         store: Store::new(&client, settings),
         clock: Arc::clone(&theirs.clock),
         entropy: Arc::clone(&theirs.entropy),
-        config: theirs.config.clone(),
+        config: Config {
+            identity: IdentitySettings::parse(POOL).expect("the settings are sound"),
+            ..theirs.config.clone()
+        },
         keyring,
+        identity: directory.alone(),
     });
     let edge = Edge {
         app: Arc::clone(&ours),
@@ -131,6 +146,9 @@ fn listened_to(app: &mut TestApp) -> (Ear, Arc<App>) {
     app.product.router = tenantry_api::router(tenantry_local::groups(), &edge);
     (ear, ours)
 }
+
+const POOL: &str =
+    r#"{"cognito":{"userPoolId":"eu-1_pool","clientId":"app","issuerBase":"https://cognito.example.com"}}"#;
 
 /// What every function does to the table, as far as samples, repeats and refusals of every route show it.
 async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
@@ -148,8 +166,28 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
         } else {
             None
         };
+        let unlike = if route == "POST /manage/users" {
+            unlike_jobs(&scene.app).await
+        } else {
+            Vec::new()
+        };
+        let of_its_own = if route == "DELETE /tenants/{id}" {
+            Some(tenant_of_its_own_pool(&scene.app).await)
+        } else {
+            None
+        };
+        if route == "DELETE /user/{id}" {
+            know_as(&scene.app, &scene.people().person, "old").await;
+        }
         let (ear, _) = listened_to(&mut scene.app);
         send_all(&scene, &route).await;
+        if let Some(tenant) = of_its_own {
+            let erased = scene.app.delete(&format!("/tenants/{tenant}"));
+            erased.bearer(&scene.app.operator()).send().await.expect(204);
+        }
+        for job in unlike {
+            scene.app.set_up_identity(&job).await.expect(200);
+        }
         if let Some(job) = spare {
             let failure = job.failure("no room");
             scene.app.report(&job, &failure).await.expect(204);
@@ -182,6 +220,10 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
         .or_default()
         .extend(take_answers().await);
 
+    let [logins, tokens] = follow_members().await;
+    heard.entry("logins".to_owned()).or_default().extend(logins);
+    heard.entry("tokens".to_owned()).or_default().extend(tokens);
+
     // During its start, every function opens the connection.
     app.store.warm_up().await.expect("the table answers");
     let warm = ear.heard();
@@ -192,6 +234,151 @@ async fn listen() -> BTreeMap<String, BTreeSet<Touch>> {
             .extend(warm.iter().cloned());
     }
     heard
+}
+
+/// Jobs whose identity is set up in another way: a tenant that shares with nobody, and one whose contact is known, by a login
+/// that it has no more.
+async fn unlike_jobs(app: &TestApp) -> Vec<Order> {
+    let mut jobs = Vec::new();
+    for (key, deployment) in [("silo", "SILO"), ("known", "POOLED")] {
+        let mut tenant = TestApp::new_tenant(key);
+        tenant["contact"]["email"] = json!(format!("{key}@acme.com"));
+        let created = app
+            .post("/tenants")
+            .bearer(&app.operator())
+            .json(&tenant)
+            .send()
+            .await;
+        let tenant = created.expect(201).text_at("/id");
+        let body = json!({ "id": "sub_1", "plan": { "tier": "BASIC", "deployment": deployment } });
+        let asked = app.command(&tenant, "provision", &body).await.expect(202);
+        jobs.push(app.order(&asked.text_at("/id")).await);
+    }
+    let elsewhere = app.active_tenant("before").await;
+    let known = app
+        .join_as(&elsewhere, "known@acme.com", SystemRole::Member)
+        .await;
+    know_as(app, &known, "old").await;
+    jobs
+}
+
+/// A tenant that has left, and whose people signed in to a pool of its own.
+async fn tenant_of_its_own_pool(app: &TestApp) -> String {
+    let id = app.inactive_tenant("own").await;
+    let context = app.context("permissions");
+    let scope = TenantScope::of_system(id.parse().expect("it is an id"), Actor::System);
+    let tenant = context
+        .store
+        .find_tenant(&scope)
+        .await
+        .expect("the table answers")
+        .expect("there is one");
+    let text = |text: &str| ProviderId::parse(text).expect("it is short");
+    let identity = Identity {
+        provider: ProviderName::Cognito,
+        place: text("eu-1_own"),
+        is_own: true,
+        organization: None,
+        issuer: "https://cognito.example.com/eu-1_own".to_owned(),
+        client_id: None,
+    };
+    let after = tenant.clone().identified(
+        identity,
+        User::new_id(context.now, &*app.entropy),
+        &context.change(Actor::System),
+    );
+    let mut transaction = Transaction::new();
+    transaction.replace_tenant(&scope, &tenant, &after, Conflict::EmailTaken.into());
+    context
+        .store
+        .commit(transaction)
+        .await
+        .expect("nobody else changes it");
+    id
+}
+
+/// Gives a person a login in the pool.
+async fn know_as(app: &TestApp, person: &Person, auth_id: &str) {
+    let context = app.context("permissions");
+    let id = person.user_id.parse().expect("it is an id");
+    let user = context
+        .store
+        .find_user(id)
+        .await
+        .expect("the table answers")
+        .expect("there is one");
+    let text = |text: &str| ProviderId::parse(text).expect("it is short");
+    let login = Login {
+        provider: ProviderName::Cognito,
+        place: text("pool"),
+        auth_id: text(auth_id),
+    };
+    let known = user
+        .clone()
+        .known_as(login, &context.change(Actor::System))
+        .expect("it is new");
+    let mut transaction = Transaction::new();
+    transaction.replace_user(&user, &known);
+    context
+        .store
+        .commit(transaction)
+        .await
+        .expect("nobody else has it");
+}
+
+/// What following members, and asking for their tokens, does to the table.
+async fn follow_members() -> [Vec<Touch>; 2] {
+    let directory = Directory::of(ProviderName::Cognito);
+    let mut app = TestApp::start_identified(directory.alone(), |_| {}).await;
+    let tenant = app.tenant("acme").await;
+    // Before there is an identity, so that nobody has a login yet.
+    let grace = app.join_as(&tenant, "grace@acme.com", SystemRole::Member).await;
+    let job = app.provision(&tenant).await;
+    app.set_up_identity(&job).await.expect(200);
+    app.report(&job, &job.success()).await.expect(204);
+    know_as(&app, &grace, "old").await;
+    let joined = app.events_of("member.joined.v1").await;
+    let joined = joined
+        .into_iter()
+        .find(|event| event["detail"]["data"]["member"]["userId"] == grace.user_id);
+    let mut removed = joined.clone().expect("she joined");
+    removed["detail"]["type"] = json!("member.removed.v1");
+    let auth_id = format!("sub-{}", grace.user_id);
+    removed["detail"]["data"]["member"]["login"] =
+        json!({ "provider": "cognito", "place": "pool", "authId": auth_id });
+    let (ear, ours) = listened_to_with(&mut app, &directory);
+    directory.set_first_key(FirstKey::Password("Sesame-0pen!".to_owned().into()));
+
+    let logins = Logins::new(Arc::clone(&ours));
+    for event in [joined.expect("she joined"), removed] {
+        let task = serde_json::from_value(event).expect("it is an event");
+        logins.take(&task).await.expect("it is followed");
+    }
+    let followed = ear.heard();
+    // Who has left: the tenant is asked where its people sign in.
+    let gone = json!({ "detail": { "specversion": "1.0", "id": app.unknown_id(), "source": "tenantry", "type": "member.removed.v1",
+        "subject": tenant, "time": "2026-01-15T09:30:00.000Z", "datacontenttype": "application/json", "tenantid": tenant,
+        "correlationid": "c", "data": { "member": { "id": app.unknown_id(), "status": "ACTIVE",
+            "login": { "provider": "cognito", "place": "pool", "authId": auth_id } } } } });
+    let task = serde_json::from_value(gone).expect("it is an event");
+    logins.take(&task).await.expect("it is followed");
+    let followed = [followed, ear.heard()].concat();
+
+    let settings = tenantry_tokens::Settings {
+        token_max_bytes: 4096,
+        ..tenantry_tokens::Settings::default()
+    };
+    let tokens = Tokens::new(ours, settings);
+    for name in [grace.user_id.as_str(), "grace"] {
+        let event = json!({
+            "version": "2", "triggerSource": "TokenGeneration_Authentication", "userPoolId": "pool", "userName": name,
+            "request": { "userAttributes": { "sub": auth_id }, "groupConfiguration": { "groupsToOverride": [tenant] },
+                "clientMetadata": { "tenantId": tenant } },
+            "response": {},
+        });
+        tokens.handle(event).await.expect("she is let in");
+    }
+    [followed, ear.heard()]
 }
 
 /// A tenant whose erasure is begun and not finished.
@@ -266,6 +453,15 @@ async fn send_all(scene: &Scene, route: &str) {
     scene.request(route).bearer(scene.own_token(route)).send().await;
     let owner = app.member_as(&scene.tenant_id, SystemRole::Owner);
     scene.request(route).bearer(&owner).send().await;
+    // A token of a pool that may be some tenant's own.
+    let now = app.clock.now().as_seconds();
+    let strange = json!({ "iss": "https://cognito.example.com/eu-1_other", "sub": "x" });
+    let strange = app
+        .product
+        .issuer
+        .sign(strange, now, now + 60)
+        .expect("the local issuer signs");
+    scene.request(route).bearer(&strange).send().await;
     let queries: &[&str] = match route {
         "GET /leads" => &["?state=VERIFIED", "?state=UNVERIFIED"],
         "GET /tenants" => &[

@@ -3,9 +3,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use tenantry_api::{Access, Route};
-use tenantry_app::signature;
+use tenantry_app::{IdentitySettings, signature};
 use tenantry_domain::{Clock as _, Permission};
-use tenantry_testing::{Answer, Call, Provisioning, TestApp, VerifiedLead, of_members};
+use tenantry_testing::{Answer, Call, Person, Provisioning, TestApp, VerifiedLead, of_members};
 
 use crate::contract::people::People;
 
@@ -35,6 +35,10 @@ pub(crate) struct Scene {
     provisioning: Option<Provisioning>,
 }
 
+/// A pool into which application planes put people themselves.
+const POOL: &str =
+    r#"{"cognito":{"userPoolId":"pool","clientId":"app","issuerBase":"https://cognito.example.com"}}"#;
+
 /// The routes as the code has them, `METHOD /path`, in the order of the groups.
 pub(crate) fn routes() -> Vec<String> {
     let tables = tenantry_local::groups()
@@ -52,7 +56,13 @@ pub(crate) fn split(route: &str) -> (&str, &str) {
 
 impl Scene {
     pub(crate) async fn of(route: &str) -> Self {
-        let app = TestApp::start_with(|config| config.public_rate_per_minute = 100_000).await;
+        let app = TestApp::start_with(|config| {
+            config.public_rate_per_minute = 100_000;
+            if route == "POST /user-callback" {
+                config.identity = IdentitySettings::parse(POOL).expect("the settings are sound");
+            }
+        })
+        .await;
         let founder = app.verified_lead("founder@acme.com").await;
         let stranger = app.verified_lead("stranger@other.com").await;
         let lead = app.verified_lead("lead@acme.com").await;
@@ -77,11 +87,12 @@ impl Scene {
             "/reactivate",
             "/change-tier",
             "/offboard",
+            "/switch",
             "DELETE /tenants/{id}",
         ]
         .iter()
         .any(|command| route.ends_with(command));
-        let needs_job = route.contains("/jobs") || route == "POST /webhook" || needs_resources || needs_use;
+        let needs_job = route.contains("/jobs") || is_signed(route) || needs_resources || needs_use;
         let provisioning = if needs_job {
             Some(app.provision(&tenant_id).await)
         } else {
@@ -205,6 +216,13 @@ impl Scene {
             "POST /tenants/{id}/offboard" => Some(json!({ "reason": "contract ended" })),
             "POST /tenants/{id}/jobs/{jobId}/cancel" => Some(json!({ "reason": "by mistake" })),
             "POST /webhook" => Some(self.job().success()),
+            "POST /manage/users" => Some(json!({
+                "tenant": { "id": self.tenant_id, "key": "acme", "tier": "BASIC" }, "plan": { "tier": "BASIC" },
+            })),
+            "POST /user-callback" => Some(json!({
+                "tenantKey": "acme", "email": "founder@acme.com", "cognitoAuthId": "5f1c", "tenantName": "Acme",
+                "authClient": { "clientId": "own", "secret": "sesame" },
+            })),
             "POST /contacts" => Some(json!({
                 "tenantId": self.tenant_id, "firstName": "Alan", "lastName": "Turing", "email": "alan@acme.com", "isPrimary": true,
             })),
@@ -295,11 +313,18 @@ impl Scene {
         }
     }
 
-    /// The headers with which the application plane signs this body.
-    pub(crate) fn sign<'a>(&self, call: Call<'a>, body: &Value) -> Call<'a> {
+    /// The headers with which the application plane signs this body for this route: a report with its job's context.
+    pub(crate) fn sign<'a>(&self, route: &str, call: Call<'a>, body: &Value) -> Call<'a> {
         let now = self.app.clock.now().as_millis();
         let signature = match &self.provisioning {
-            Some(job) => signature::sign(&job.secret, body.to_string().as_bytes(), &job.context, now),
+            Some(job) => {
+                let context = if route == "POST /webhook" {
+                    &job.context
+                } else {
+                    ""
+                };
+                signature::sign(&job.secret, body.to_string().as_bytes(), context, now)
+            }
             None => signature::sign(&"no job".to_owned().into(), b"", "", now),
         };
         call.header("x-timestamp", &now.to_string())
@@ -309,7 +334,7 @@ impl Scene {
     /// The same request with the proof of somebody who may.
     pub(crate) fn prove<'a>(&self, route: &str, call: Call<'a>, body: &Value) -> Call<'a> {
         match route {
-            "POST /webhook" => self.sign(call, body),
+            _ if is_signed(route) => self.sign(route, call, body),
             "GET /metrics" => call.bearer(TestApp::SCRAPE_TOKEN),
             "POST /leads/{id}/verify" => call.bearer(&self.code),
             "POST /leads/{id}/tenants" => call.bearer(self.own_token(route)),
@@ -336,6 +361,26 @@ impl Scene {
     pub(crate) fn persons_token(&self, permissions: impl IntoIterator<Item = Permission>) -> String {
         let person = &self.people().person;
         self.app.token_of(&person.tenant_id, &person.user_id, permissions)
+    }
+
+    /// A token of the person that paths name, which only refers to what it may do.
+    pub(crate) fn referring_token(&self) -> String {
+        let Person {
+            tenant_id, user_id, ..
+        } = &self.people().person;
+        let claims = json!({ "sub": user_id, "tenantId": tenant_id, "userId": user_id, "permissionsRef": "membership" });
+        let now = self.app.clock.now().as_seconds();
+        let token = self.app.product.issuer.sign(claims, now, now + 60);
+        token.expect("the local issuer signs")
+    }
+
+    /// A token of the person that paths name, as somebody who acts in no tenant has it; of anybody, where there are none.
+    pub(crate) fn token_in_no_tenant(&self) -> String {
+        let user_id = match &self.people {
+            Some(people) => people.person.user_id.clone(),
+            None => self.app.unknown_id(),
+        };
+        self.app.token_in_no_tenant(&user_id)
     }
 
     pub(crate) fn people(&self) -> &People {
@@ -429,6 +474,13 @@ pub(crate) fn is_of_account(route: &str) -> bool {
 pub(crate) fn is_about_people(route: &str) -> bool {
     static ROUTES: LazyLock<BTreeSet<String>> =
         LazyLock::new(|| routes_that(|tag, _| ["users", "access"].contains(&tag)));
+    ROUTES.contains(route)
+}
+
+/// The routes of application planes, which prove themselves by a signature and not by a token.
+pub(crate) fn is_signed(route: &str) -> bool {
+    static ROUTES: LazyLock<BTreeSet<String>> =
+        LazyLock::new(|| routes_that(|_, row| row.access == Access::Signature));
     ROUTES.contains(route)
 }
 

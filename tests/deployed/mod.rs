@@ -7,7 +7,7 @@ use crate::journeys::world::deployed;
 use crate::journeys::{
     a_year_of_invoices, account_is_kept, application_planes, figures_follow, job_is_overdue,
     job_is_retried_and_cancelled, lead_becomes_tenant, many_want_one_key, members_come_and_go,
-    provisioning_fails, tenant_leaves, webhook_is_abused,
+    pool_signs_people_in, provisioning_fails, tenant_leaves, webhook_is_abused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,4 +86,10 @@ async fn a_subscription_from_a_31st_is_billed_at_each_months_end() {
 #[ignore = "needs BASE_URL and DESK_URL"]
 async fn members_come_and_go() {
     members_come_and_go::members_come_and_go_in(&deployed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs BASE_URL and DESK_URL"]
+async fn a_pool_signs_people_in_and_out() {
+    pool_signs_people_in::pool_signs_people_in(&deployed()).await;
 }

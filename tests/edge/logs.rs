@@ -11,15 +11,15 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("logs are text")
     }
 
     /// The lines that say this.
-    fn lines(&self, message: &str) -> Vec<Value> {
+    pub(super) fn lines(&self, message: &str) -> Vec<Value> {
         let text = self.text();
         let lines = text
             .lines()
@@ -48,7 +48,7 @@ impl MakeWriter<'_> for Log {
 }
 
 /// What this thread logs from now on.
-fn listen() -> (Log, DefaultGuard) {
+pub(super) fn listen() -> (Log, DefaultGuard) {
     let log = Log::default();
     let filter = "debug,hyper=info,hyper_util=info,aws=info,aws_smithy_runtime=info,aws_sdk_dynamodb=info";
     let subscriber = tracing_subscriber::fmt()

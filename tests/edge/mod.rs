@@ -2,6 +2,7 @@
 
 mod answers;
 mod life;
+mod local_issuer;
 mod logs;
 mod metrics;
 mod tokens;

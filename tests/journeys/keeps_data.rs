@@ -104,6 +104,7 @@ async fn sign_up_without_a_relay(data: &Path) -> String {
         config: Config::read(|_| None).expect("the defaults are valid"),
         data: Some(data.to_owned()),
         patience: Duration::from_secs(6),
+        identity: None,
     };
     let product = Product::start(ingredients).await.expect("the product starts");
     let person =

@@ -11,6 +11,8 @@ mod keeps_data;
 pub(crate) mod lead_becomes_tenant;
 pub(crate) mod many_want_one_key;
 pub(crate) mod members_come_and_go;
+pub(crate) mod people_sign_in;
+pub(crate) mod pool_signs_people_in;
 pub(crate) mod provisioning_fails;
 pub(crate) mod tenant_leaves;
 pub(crate) mod webhook_is_abused;

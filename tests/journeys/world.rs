@@ -185,6 +185,22 @@ impl World {
         self.token(&format!("member&{query}")).await
     }
 
+    /// What a person gets who signs in at the pool that tenants share: an access token and one to renew it with. Nothing, if it has no
+    /// login there.
+    pub(crate) async fn sign_in_at_pool(&self, email: &str) -> Option<(String, String)> {
+        let url = format!("{}/pool/sign-in?email={email}", self.desk_url);
+        let reply = self.request(Method::GET, &url).send().await;
+        (reply.status == StatusCode::OK)
+            .then(|| (reply.text_at("/accessToken"), reply.text_at("/refreshToken")))
+    }
+
+    /// The next access token; nothing, if the person was signed out.
+    pub(crate) async fn renew_at_pool(&self, refresh_token: &str) -> Option<String> {
+        let url = format!("{}/pool/renew?refreshToken={refresh_token}", self.desk_url);
+        let reply = self.request(Method::GET, &url).send().await;
+        (reply.status == StatusCode::OK).then(|| reply.text_at("/accessToken"))
+    }
+
     /// The mails that this person has received, oldest first.
     pub(crate) async fn mails_to(&self, address: &str) -> Vec<Value> {
         let url = format!("{}/mailbox", self.desk_url);
@@ -428,6 +444,17 @@ impl World {
             .header("content-type", "application/json");
         call.header("x-timestamp", &timestamp_ms.to_string())
             .header("x-signature", signature)
+            .body(text)
+    }
+
+    /// Something else that an application plane says about the order's tenant, signed over body and timestamp.
+    pub(crate) fn signed_call(&self, order: &Order, path: &str, body: &Value) -> Call {
+        let (text, now) = (body.to_string(), now_ms());
+        let signature = signature::sign(&order.secret.clone().into(), text.as_bytes(), "", now);
+        self.post(path)
+            .header("content-type", "application/json")
+            .header("x-timestamp", &now.to_string())
+            .header("x-signature", &signature)
             .body(text)
     }
 

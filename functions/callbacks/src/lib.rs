@@ -1,7 +1,5 @@
 //! Signed calls from outside: an application plane reports on a job, and has the tenant's people be able to sign in.
 
-#[cfg(test)]
-mod identity_tests;
 mod name_administrator;
 mod receive_webhook;
 mod set_up_identity;
@@ -17,3 +15,6 @@ pub fn routes() -> Routes {
         .add(Access::Signature, routes!(name_administrator::name_administrator))
         .schema::<set_up_identity::SetUpView>()
 }
+
+#[cfg(test)]
+mod identity_tests;

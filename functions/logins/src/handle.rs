@@ -290,7 +290,7 @@ async fn note(
             kind: Kind::Member,
             id: member.id.to_string(),
         };
-        transaction.replace_membership(scope, member, &after, lost.into());
+        transaction.note_login(scope, &after, lost.into());
     }
     if let Some(mail) = mail {
         transaction.send(mail);

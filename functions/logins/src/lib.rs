@@ -5,8 +5,6 @@
 //! the table says now is what counts; only what may succeed later comes again.
 
 mod handle;
-#[cfg(test)]
-mod login_tests;
 
 pub use handle::{Logins, Task};
 
@@ -20,3 +18,6 @@ pub const EVENTS: [&str; 7] = [
     "member.removed.v1",
     "user.erased.v1",
 ];
+
+#[cfg(test)]
+mod login_tests;

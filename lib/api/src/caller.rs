@@ -55,6 +55,8 @@ pub(crate) enum Proof {
         user_id: Option<Id<User>>,
         /// Whether the issuer is the tenant's own, and may speak of nobody who does not belong there.
         is_bound: bool,
+        /// Whether the tenant may decide what that issuer says, so that it counts in the tenant only.
+        is_tenants_word: bool,
     },
     /// Who is calling, in no tenant, by the word of an issuer that is this tenant's own. It has to be looked up whether the
     /// person belongs there.

@@ -90,7 +90,8 @@ impl<'a> Claims<'a> {
             Proof::Referring {
                 member,
                 user_id,
-                is_bound: self.is_tenants_word(),
+                is_bound: self.issuer.tenant_id.is_some(),
+                is_tenants_word: self.is_tenants_word(),
             }
         } else {
             let permissions = self.permissions();
@@ -236,9 +237,14 @@ mod tests {
                 member,
                 user_id,
                 is_bound,
+                is_tenants_word,
             }) => {
                 let named = if user_id.is_some() { " named" } else { "" };
-                let bound = if is_bound { " bound" } else { "" };
+                let bound = match (is_bound, is_tenants_word) {
+                    (false, _) => "",
+                    (true, false) => " bound",
+                    (true, true) => " bound to it",
+                };
                 format!(
                     "{}{named}{bound} {:?}",
                     of_tenant("reference", &member),
@@ -456,7 +462,7 @@ mod tests {
             ),
             (
                 json!({ "userId": USER, "tenantId": TENANT, "permissionsRef": "membership" }),
-                format!("reference ours of {TENANT} named []"),
+                format!("reference ours of {TENANT} named bound []"),
             ),
             (json!({ "userId": USER }), format!("person {USER} if of {TENANT}")),
             (json!({ "userId": USER, "tenantId": OTHER }), "nothing".to_owned()),
@@ -490,7 +496,7 @@ mod tests {
         let member = json!({ "userId": USER, "tenantId": TENANT, "permissions": "ViewTenant" });
         assert_eq!(
             told(&own, member),
-            format!("reference ours of {TENANT} named bound []")
+            format!("reference ours of {TENANT} named bound to it []")
         );
         assert_eq!(told(&own, json!({ "userId": USER })), "operator ada []");
         assert_eq!(

@@ -134,9 +134,10 @@ async fn resolve(context: &Context, access: Access, proof: Proof) -> Result<Call
         // Where members have no business nothing is looked up for them, and the function need not be able to.
         Proof::Referring { member, .. } if !access.asks_members() => Ok(Caller::Member(member)),
         Proof::Vouched { user_id, .. } if !access.asks_members() => Ok(Caller::Person(user_id)),
-        Proof::Referring { is_bound: true, .. }
-            if matches!(access, Access::Person(_) | Access::Invitation) =>
-        {
+        Proof::Referring {
+            is_tenants_word: true,
+            ..
+        } if matches!(access, Access::Person(_) | Access::Invitation) => {
             // Who it says that somebody is counts in that tenant, and what is a person's own is not the tenant's.
             let detail = "the token's issuer speaks for people in its own tenant only".to_owned();
             Err(DomainError::Forbidden(detail).into())
@@ -145,6 +146,7 @@ async fn resolve(context: &Context, access: Access, proof: Proof) -> Result<Call
             member,
             user_id,
             is_bound,
+            is_tenants_word: _,
         } => match find_standing(context, member.tenant_id, member.membership_id).await? {
             Some(standing) if standing.is_open() => Ok(Caller::Member(Member {
                 permissions: standing.membership.permissions(&standing.roles),

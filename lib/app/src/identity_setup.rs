@@ -415,7 +415,7 @@ fn add_person(
                 return Ok(false);
             };
             if let Some(after) = member.as_ref().clone().with_login(login.clone(), &change) {
-                transaction.replace_membership(&scope, member, &after, lost(Kind::Member, after.id));
+                transaction.note_login(&scope, &after, lost(Kind::Member, after.id));
             }
             Ok(member.is_active())
         }

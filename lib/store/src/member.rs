@@ -254,6 +254,17 @@ impl Transaction {
         }
     }
 
+    /// Puts the next version of a member that differs in its login only, and so in nothing that is counted.
+    pub fn note_login(
+        &mut self,
+        scope: &TenantScope,
+        after: &Membership,
+        conflict: DomainError,
+    ) -> &mut Self {
+        debug_assert_eq!(scope.tenant_id(), after.tenant_id, "a member of another tenant");
+        self.replace(after, conflict)
+    }
+
     /// Deletes the version of a member that was read. The last owner that can act stays.
     pub fn delete_membership(
         &mut self,
