@@ -247,7 +247,7 @@ async fn the_plan_has_the_word_then_who_asks_then_the_deployment() {
     );
     let both = IdentityProviders::new([Arc::clone(&cognito) as _, Arc::clone(&keycloak) as _]);
     let app = TestApp::start_identified(both, |config| {
-        config.identity.default = Some(ProviderName::Cognito)
+        config.identity.default = Some(ProviderName::Cognito);
     })
     .await;
     let planned = json!({ "tier": "BASIC", "identityProvider": "Keycloak" });

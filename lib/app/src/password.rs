@@ -45,6 +45,7 @@ fn below(n: usize, entropy: &dyn Entropy) -> usize {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::atomic::{AtomicU8, Ordering};
 
     use secrecy::ExposeSecret as _;
 
@@ -66,21 +67,26 @@ mod tests {
         }
     }
 
+    /// Every byte in its turn.
+    struct Every(AtomicU8);
+
+    impl Entropy for Every {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
+        }
+    }
+
     #[test]
     fn no_number_is_drawn_more_often_than_another() {
         for n in [3, 13, 71, 200] {
-            let counted = std::sync::atomic::AtomicU8::new(0);
-            struct Every<'a>(&'a std::sync::atomic::AtomicU8);
-            impl Entropy for Every<'_> {
-                fn fill(&self, bytes: &mut [u8]) {
-                    bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
-                }
-            }
+            let every = Every(AtomicU8::new(0));
             let fair = 256 - 256 % n;
+
             let mut drawn = BTreeMap::<usize, usize>::new();
             for _ in 0..fair {
-                *drawn.entry(below(n, &Every(&counted))).or_default() += 1;
+                *drawn.entry(below(n, &every)).or_default() += 1;
             }
+
             assert_eq!(drawn.len(), n);
             assert!(drawn.values().all(|times| *times == fair / n), "{n}: {drawn:?}");
         }

@@ -409,6 +409,7 @@ mod tests {
                 .ok()
                 .map(Actor::Operator)),
             any::<u8>().prop_map(|byte| Actor::Member(id(byte))),
+            any::<u8>().prop_map(|byte| Actor::Person(id(byte))),
             any::<u8>().prop_map(|byte| Actor::Lead(id(byte))),
             Just(Actor::ApplicationPlane),
             Just(Actor::System),
