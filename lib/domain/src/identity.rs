@@ -9,7 +9,6 @@ use crate::{Id, Rule, Text, Timestamp, User};
 
 /// A kind of identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
     /// Amazon Cognito.
@@ -51,6 +50,8 @@ pub struct Identity {
 #[serde(rename_all = "camelCase")]
 pub struct Login {
     /// The kind of provider.
+    // To listeners a text: one more kind is no break of what they were promised.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub provider: ProviderName,
     /// Where the login is kept.
     pub place: ProviderId,
