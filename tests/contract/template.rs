@@ -1406,14 +1406,15 @@ fn source_of(folder: &str) -> Vec<(PathBuf, String)> {
     let files = fs::read_dir(in_workspace(folder))
         .expect("the folder is there")
         .filter_map(|entry| Some(entry.ok()?.path()));
-    let is_for_tests = |name: &str| name == "scene.rs" || name.ends_with("_tests.rs");
-    let rust = files.filter(|path| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
+    let is_for_tests = |path: &PathBuf| {
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
             .unwrap_or_default();
-        name.ends_with(".rs") && !is_for_tests(name)
-    });
+        stem == "scene" || stem.ends_with("_tests")
+    };
+    let rust = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs") && !is_for_tests(path));
     let read = |path: PathBuf| {
         let source = fs::read_to_string(&path).expect("source is text");
         let source = source.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
