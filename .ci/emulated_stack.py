@@ -81,6 +81,10 @@ DEPLOY_SECONDS = 300
 PATIENCE_SECONDS = 60
 
 
+# As on AWS, nobody gets a token when the trigger fails.
+STRICT = {"MINISTACK_COGNITO_PRETOKEN_STRICT": "1"}
+
+
 class Failure(Exception):
     """Something did not behave; the text says what."""
 
@@ -105,7 +109,7 @@ def eventually(what, look, seconds=PATIENCE_SECONDS):
 class Emulator:
     """A ministack of our own, in a process group of its own: it leaves the functions' processes behind when it ends."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **settings):
         self.log_path = folder / "emulator.log"
         # A second and third try only for a port that somebody else took in between.
         for _ in range(3):
@@ -125,8 +129,7 @@ class Emulator:
                 "MINISTACK_HOST": "localhost",
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
-                # As on AWS, nobody gets a token when the trigger fails.
-                "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
+                **settings,
                 "LOG_LEVEL": "WARNING",
             }
             with open(self.log_path, "wb") as log:
@@ -840,7 +843,7 @@ def main():
     args = arguments()
     with tempfile.TemporaryDirectory(prefix="tenantry-emulated-", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
-        emulator = Emulator(folder)
+        emulator = Emulator(folder, **STRICT)
         try:
             run(args, emulator, Desk(emulator), folder)
         finally:
