@@ -929,6 +929,11 @@ async fn a_realm_of_one_tenant_never_says_what_its_members_may_do() {
     // The issuer, once; the member; the tenant.
     assert_eq!(tenant.expect(200).usage.calls, 3);
     assert_eq!(trail.expect_problem(403, "forbidden").usage.calls, 1);
+    // Who may administer the realm could name any member of the tenant: what is a person's own stays closed.
+    for path in ["tenants", "invitations", "export"] {
+        let path = format!("/user/{}/{path}", grace.user_id);
+        world.get(&path, &token).await.expect_problem(403, "forbidden");
+    }
 }
 
 #[tokio::test]

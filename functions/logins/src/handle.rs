@@ -208,8 +208,15 @@ impl Logins {
             store: self.app.store.for_request(),
             ..context.clone()
         };
-        look_again(|| note(&fresh, scope, membership, &login, mail.as_ref())).await?;
-        Ok("let in")
+        if look_again(|| note(&fresh, scope, membership, &login, mail.as_ref())).await? {
+            return Ok("let in");
+        }
+        // It has left while it was let in, and the event of that knows of no login to let out.
+        provider
+            .expel(identity, &login)
+            .await
+            .map_err(Error::of_provider)?;
+        Ok("let in and out again")
     }
 
     /// Who is still, or again, a member has only its sessions ended: it was another membership that ended.
@@ -259,14 +266,15 @@ impl Logins {
     }
 }
 
-/// Notes how the provider knows the person, on the person and on its membership, and sends what it has to be told.
+/// Notes how the provider knows the person, on the person and on its membership, and sends what it has to be told. Answers
+/// whether the person is a member still.
 async fn note(
     context: &Context,
     scope: &TenantScope,
     admitted: &Membership,
     login: &Login,
     mail: Option<&OutboxMessage>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let wanted = Wanted {
         members: vec![admitted.id],
         users: vec![admitted.user_id],
@@ -276,9 +284,8 @@ async fn note(
     let found = people
         .as_ref()
         .and_then(|people| people.member(admitted.id).zip(people.user(admitted.user_id)));
-    // Who has left since has an event of its own.
     let Some((member, user)) = found else {
-        return Ok(());
+        return Ok(false);
     };
     let change = context.change(Actor::System);
     let mut transaction = Transaction::new();
@@ -295,10 +302,10 @@ async fn note(
     if let Some(mail) = mail {
         transaction.send(mail);
     }
-    if transaction.is_empty() {
-        return Ok(());
+    if !transaction.is_empty() {
+        context.store.commit(transaction).await?;
     }
-    Ok(context.store.commit(transaction).await?)
+    Ok(true)
 }
 
 /// Nothing is noted of a single login: it is found again by the person's id.
